@@ -1,0 +1,168 @@
+"""The desired state of one cluster: immutable records, referenced by id.
+
+Names are looked up at the edge (`lookup.py`); nothing here refers to a name. Every record
+refuses unknown fields, so that a hand-edited document is told which field is wrong.
+"""
+
+from typing import Literal
+
+import msgspec
+
+SCHEMA = 1
+VOLGEN_REVISION = 1
+
+VolumeKind = Literal["distribute", "replicate", "mirror", "arbiter", "disperse"]
+SlotRole = Literal["data", "arbiter", "redundancy"]
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of all records: frozen, compared by value, strict when decoded."""
+
+
+class Capabilities(Record):
+    """What a host's GlusterFS can do, as probed by `node add` and `node update`."""
+
+    glusterfs: str
+    """Release as `glusterfsd --version` prints it, for example `11.1`."""
+    xlators: tuple[str, ...] = ()
+    """Xlator types found on the host, for example `features/simple-quota`; sorted."""
+    glusterfsd: str = "/usr/sbin/glusterfsd"
+    glusterfs_client: str = "/usr/sbin/glusterfs"
+    glfsheal: str | None = None
+
+    @property
+    def release(self) -> int:
+        """Major release: 10 or 11."""
+        return int(self.glusterfs.split(".", 1)[0])
+
+
+class Node(Record):
+    """A host that runs storage units."""
+
+    id: str
+    name: str
+    """Its inventory name: how SSH finds it."""
+    address: str
+    """Its name in volfiles: what other nodes and clients resolve."""
+    zone: str | None = None
+    capabilities: Capabilities
+    ports_given: tuple[int, ...] = ()
+    """Every port a unit of this node ever had: a port is never reissued."""
+
+
+class ClientHost(Record):
+    """A host that only mounts."""
+
+    id: str
+    name: str
+    capabilities: Capabilities
+
+
+class Unit(Record):
+    """One life of a slot: a directory on a node that holds data."""
+
+    id: str
+    node: str
+    kind: Literal["path", "device", "lvm", "zfs", "btrfs"] = "path"
+    path: str
+    port: int
+    fs_uuid: str
+    """UUID of the file system that holds `path`; empty when the kernel knows none."""
+    fsid: str
+    """Device number (`st_dev`) text; units of a volume that share it split `df`."""
+    state: Literal["new", "live", "replacing"] = "live"
+
+
+class Slot(Record):
+    """A place in a distribute group. Immutable; a replacement changes its unit only."""
+
+    position: int
+    brick_id: int
+    client_name: str
+    """Name of its protocol/client xlator, and so part of the AFR xattr names on disk."""
+    role: SlotRole = "data"
+    unit: Unit
+
+
+class Group(Record):
+    """A distribute group: the storage units that together hold one copy set."""
+
+    number: int
+    state: Literal["adding", "live", "leaving"] = "live"
+    slots: tuple[Slot, ...]
+
+
+class Volume(Record):
+    id: str
+    """Also `trusted.glusterfs.volume-id` of its units."""
+    name: str
+    xlator_name: str
+    """Prefix of every xlator name. Immutable: AFR xattr names on disk contain it."""
+    kind: VolumeKind
+    redundancy: int = 0
+    """Disperse: how many units of a group may be lost. 0 for other kinds."""
+    groups: tuple[Group, ...]
+    state: Literal["created", "started", "stopped"] = "created"
+    options: dict[str, str] = {}
+    username: str
+    password: str
+    next_brick_id: int
+    volgen_revision: int = VOLGEN_REVISION
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        return tuple(slot for group in self.groups for slot in group.slots)
+
+    @property
+    def heals(self) -> bool:
+        """True when its groups have copies, so that a self-heal daemon makes sense."""
+        return self.kind != "distribute"
+
+
+class Client(Record):
+    """One managed mount of a volume on a host."""
+
+    id: str
+    host: str
+    """Id of a `Node` or a `ClientHost`."""
+    volume: str
+    path: str
+    options: tuple[str, ...] = ()
+    persist: bool = False
+    boot_id: str = ""
+    """Boot in which it was made: without `persist` it is forgotten in any other boot."""
+
+
+class Tombstone(Record):
+    """What disappeared from the document and that one host has not yet confirmed gone."""
+
+    owner: str
+    """The vanished manifest owner: `volume:ID` or `client:ID`."""
+    host: str
+    unit: str | None = None
+    path: str | None = None
+    port: int | None = None
+    volume: str | None = None
+    wipe: bool = False
+
+
+class Document(Record):
+    """The whole desired state of a cluster."""
+
+    schema: int = SCHEMA
+    cluster_id: str
+    name: str
+    epoch: int = 1
+    serial: int = 0
+    parent: str = ""
+    """SHA-256 of the document before this one; empty for the first."""
+    port_range: tuple[int, int] = (24010, 24999)
+    meta_servers: tuple[str, ...] = ()
+    """Ids of the nodes that keep a replica of this document and take part in the lock."""
+    nodes: tuple[Node, ...] = ()
+    hosts: tuple[ClientHost, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+    clients: tuple[Client, ...] = ()
+    tombstones: tuple[Tombstone, ...] = ()
+    xlator_names: tuple[str, ...] = ()
+    """Every xlator name ever used: a new volume of an old name gets a suffix."""
