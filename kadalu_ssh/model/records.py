@@ -71,6 +71,9 @@ class Unit(Record):
     fsid: str
     """Device number (`st_dev`) text; units of a volume that share it split `df`."""
     state: Literal["new", "live", "replacing"] = "live"
+    size: int = 0
+    """Bytes of its file system when it was last probed: `volume list` asks no node."""
+    inodes: int = 0
 
 
 class Slot(Record):
