@@ -19,7 +19,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Base of all records: frozen, compared by value, strict when decoded."""
 
 
-class Capabilities(Record):
+class Capabilities(Record, frozen=True, kw_only=True):
     """What a host's GlusterFS can do, as probed by `node add` and `node update`."""
 
     glusterfs: str
@@ -36,7 +36,7 @@ class Capabilities(Record):
         return int(self.glusterfs.split(".", 1)[0])
 
 
-class Node(Record):
+class Node(Record, frozen=True, kw_only=True):
     """A host that runs storage units."""
 
     id: str
@@ -44,13 +44,13 @@ class Node(Record):
     """Its inventory name: how SSH finds it."""
     address: str
     """Its name in volfiles: what other nodes and clients resolve."""
-    zone: str | None = None
     capabilities: Capabilities
+    zone: str | None = None
     ports_given: tuple[int, ...] = ()
     """Every port a unit of this node ever had: a port is never reissued."""
 
 
-class ClientHost(Record):
+class ClientHost(Record, frozen=True, kw_only=True):
     """A host that only mounts."""
 
     id: str
@@ -58,58 +58,58 @@ class ClientHost(Record):
     capabilities: Capabilities
 
 
-class Unit(Record):
+class Unit(Record, frozen=True, kw_only=True):
     """One life of a slot: a directory on a node that holds data."""
 
     id: str
     node: str
-    kind: Literal["path", "device", "lvm", "zfs", "btrfs"] = "path"
     path: str
     port: int
     fs_uuid: str
     """UUID of the file system that holds `path`; empty when the kernel knows none."""
     fsid: str
     """Device number (`st_dev`) text; units of a volume that share it split `df`."""
+    kind: Literal["path", "device", "lvm", "zfs", "btrfs"] = "path"
     state: Literal["new", "live", "replacing"] = "live"
     size: int = 0
     """Bytes of its file system when it was last probed: `volume list` asks no node."""
     inodes: int = 0
 
 
-class Slot(Record):
+class Slot(Record, frozen=True, kw_only=True):
     """A place in a distribute group. Immutable; a replacement changes its unit only."""
 
     position: int
     brick_id: int
     client_name: str
     """Name of its protocol/client xlator, and so part of the AFR xattr names on disk."""
-    role: SlotRole = "data"
     unit: Unit
+    role: SlotRole = "data"
 
 
-class Group(Record):
+class Group(Record, frozen=True, kw_only=True):
     """A distribute group: the storage units that together hold one copy set."""
 
     number: int
-    state: Literal["adding", "live", "leaving"] = "live"
     slots: tuple[Slot, ...]
+    state: Literal["adding", "live", "leaving"] = "live"
 
 
-class Volume(Record):
+class Volume(Record, frozen=True, kw_only=True):
     id: str
     """Also `trusted.glusterfs.volume-id` of its units."""
     name: str
     xlator_name: str
     """Prefix of every xlator name. Immutable: AFR xattr names on disk contain it."""
     kind: VolumeKind
-    redundancy: int = 0
-    """Disperse: how many units of a group may be lost. 0 for other kinds."""
     groups: tuple[Group, ...]
-    state: Literal["created", "started", "stopped"] = "created"
-    options: dict[str, str] = {}
     username: str
     password: str
     next_brick_id: int
+    redundancy: int = 0
+    """Disperse: how many units of a group may be lost. 0 for other kinds."""
+    state: Literal["created", "started", "stopped"] = "created"
+    options: dict[str, str] = {}
     volgen_revision: int = VOLGEN_REVISION
 
     @property
@@ -122,7 +122,7 @@ class Volume(Record):
         return self.kind != "distribute"
 
 
-class Client(Record):
+class Client(Record, frozen=True, kw_only=True):
     """One managed mount of a volume on a host."""
 
     id: str
@@ -136,7 +136,7 @@ class Client(Record):
     """Boot in which it was made: without `persist` it is forgotten in any other boot."""
 
 
-class Tombstone(Record):
+class Tombstone(Record, frozen=True, kw_only=True):
     """What disappeared from the document and that one host has not yet confirmed gone."""
 
     owner: str
@@ -149,12 +149,12 @@ class Tombstone(Record):
     wipe: bool = False
 
 
-class Document(Record):
+class Document(Record, frozen=True, kw_only=True):
     """The whole desired state of a cluster."""
 
-    schema: int = SCHEMA
     cluster_id: str
     name: str
+    schema: int = SCHEMA
     epoch: int = 1
     serial: int = 0
     parent: str = ""
