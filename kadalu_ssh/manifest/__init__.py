@@ -1,0 +1,15 @@
+"""Document → what one node should have."""
+
+from kadalu_ssh.manifest.build import manifest_for, owner_of
+from kadalu_ssh.manifest.items import Manifest
+from kadalu_ssh.manifest.paths import Paths, brick_service, mount_unit, shd_service
+
+__all__ = [
+    "Manifest",
+    "Paths",
+    "brick_service",
+    "manifest_for",
+    "mount_unit",
+    "owner_of",
+    "shd_service",
+]

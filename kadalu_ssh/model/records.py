@@ -29,6 +29,8 @@ class Capabilities(Record, frozen=True, kw_only=True):
     glusterfsd: str = "/usr/sbin/glusterfsd"
     glusterfs_client: str = "/usr/sbin/glusterfs"
     glfsheal: str | None = None
+    systemd: int = 0
+    """Version: what a unit file may say depends on it."""
 
     @property
     def release(self) -> int:

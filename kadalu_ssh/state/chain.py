@@ -1,0 +1,32 @@
+"""How a replica of the document relates to ours. Pure."""
+
+from enum import Enum
+
+from kadalu_ssh.model.records import Document
+from kadalu_ssh.state.document import digest
+
+
+class Relation(Enum):
+    SAME = "the same"
+    OLDER = "older than ours"
+    NEXT = "the one after ours"
+    NEWER = "newer than ours"
+    FORK = "another document with our serial"
+    FOREIGN = "of another cluster"
+
+
+def relation(ours: Document, theirs: Document) -> Relation:
+    """What `theirs` is to `ours`, by (epoch, serial), digest and parent."""
+    if theirs.cluster_id != ours.cluster_id:
+        return Relation.FOREIGN
+    mine, other = (ours.epoch, ours.serial), (theirs.epoch, theirs.serial)
+    if mine == other:
+        return Relation.SAME if digest(ours) == digest(theirs) else Relation.FORK
+    if other < mine:
+        return Relation.OLDER
+    return Relation.NEXT if theirs.parent == digest(ours) else Relation.NEWER
+
+
+def majority(count: int) -> int:
+    """How many of `count` meta servers are more than half; 0 of 0."""
+    return count // 2 + 1 if count else 0

@@ -1,0 +1,53 @@
+"""One mutating command at a time on this laptop: a flock that dies with its process."""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from kadalu_ssh.model.errors import Failed, Locked
+from kadalu_ssh.state.files import read_text
+
+_RETRY_SECONDS = 0.1
+
+
+@contextmanager
+def local_lock(directory: Path, holder: str, timeout: float) -> Iterator[None]:
+    """Hold `directory/lock`; raises Locked naming the holder after `timeout` seconds.
+
+    The file is never unlinked: unlinking a flock file lets two processes hold it at once.
+    """
+    handle = _open(directory / "lock")
+    try:
+        _acquire(handle, directory / "lock", timeout)
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, holder.encode(), 0)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _open(path: Path) -> int:
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise Failed(f"cannot open {path}: {error.strerror}") from error
+
+
+def _acquire(handle: int, path: Path, timeout: float) -> None:
+    end = time.monotonic() + timeout
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                raise Locked(
+                    f"another kadalu command runs on this machine: {read_text(path) or 'unknown'}",
+                    hint="wait for it to end, or give --lock-timeout SECONDS",
+                ) from None
+            time.sleep(_RETRY_SECONDS)
+        else:
+            return
