@@ -37,7 +37,10 @@ class Paths:
         return f"{self.log}/{kind}-{identity}.log"
 
     def socket(self, kind: str, identity: str) -> str:
-        """Unix socket of a `b`rick or `s`elf-heal daemon; sun_path has 108 bytes, so ids are cut."""
+        """Unix socket of a `b`rick or `s`elf-heal daemon.
+
+        sun_path has room for 108 bytes, so ids are cut.
+        """
         return f"{self.run}/{kind}-{_short(identity)}.sock"
 
     def pid_file(self, kind: str, identity: str) -> str:

@@ -30,6 +30,16 @@ class Channel(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def hello(self) -> Json:
+        """What the worker said of its host: python, uid, hostname, boot_id, time."""
+        ...
+
+    @property
+    def lost(self) -> bool:
+        """The connection went away."""
+        ...
+
     async def call(
         self,
         module: str,

@@ -89,3 +89,8 @@ class Outcome:
 class Context:
     settings: Settings
     reporter: Reporter
+
+    def confirm(self, question: str) -> None:
+        """Ask, except in a dry run, which does nothing that needs an answer."""
+        if not self.settings.dry_run:
+            self.reporter.confirm(question)

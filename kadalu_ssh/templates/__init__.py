@@ -12,10 +12,10 @@ def environment() -> "Environment":
     """One strict environment: a missing value is an error, nothing is escaped or guessed."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    return Environment(  # noqa: S701 - volfiles and unit files are not HTML
+    return Environment(
         loader=PackageLoader("kadalu_ssh", "templates"),
         undefined=StrictUndefined,
-        autoescape=False,
+        autoescape=False,  # noqa: S701 - volfiles and unit files are not HTML
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,

@@ -1,0 +1,186 @@
+"""The controller's end of the worker protocol (see modules/worker.py for the other)."""
+
+import asyncio
+import itertools
+import json
+import struct
+import time
+import zlib
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, Protocol
+
+from kadalu_ssh.fleet.payload import MAGIC, PROGRAM, boot_message, modules_message
+from kadalu_ssh.fleet.settings import ConnectError, FleetStats
+from kadalu_ssh.model.channel import CallFailed, ChannelLost, Json
+
+HEARTBEAT = 5.0
+SILENCE = 30.0
+GRACE = 5.0
+"""Seconds by which our limit is later than the node's."""
+_COMPRESS_OVER = 4096
+
+
+class Pipe(Protocol):
+    """A process on a node, as bytes in and out. SSH and the local transport provide it."""
+
+    async def read(self, count: int) -> bytes: ...
+    def write(self, data: bytes) -> None: ...
+    def stderr_tail(self) -> str: ...
+    def exit_status(self) -> int | None: ...
+    async def close(self) -> None: ...
+
+
+class FleetChannel:
+    """One connected node. Calls are answered in order; several may be under way."""
+
+    def __init__(self, name: str, pipe: Pipe, stats: FleetStats) -> None:
+        self.name = name
+        self.hello: Json = {}
+        self._pipe = pipe
+        self._stats = stats
+        self._ids = itertools.count(1)
+        self._waiting: dict[int, asyncio.Future[Json]] = {}
+        self._events: dict[int, Callable[[Json], None]] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._buffer = b""
+        self._heard = time.monotonic()
+        self.lost = False
+
+    # --- life ---
+
+    async def start(self, limit: float) -> None:
+        """Send the worker and its modules, wait for its hello. Raises ConnectError."""
+        self._pipe.write(boot_message())
+        self._send_raw(modules_message())
+        try:
+            async with asyncio.timeout(limit):
+                await self._skip_noise()
+                self.hello = (await self._receive())["hello"]
+        except TimeoutError:
+            raise ConnectError("shell", f"it did not start Python within {limit:g} s") from None
+        except (EOFError, ValueError, KeyError) as error:
+            raise ConnectError(
+                "shell", f"it did not start Python: {self._last_words(error)}"
+            ) from None
+        self._stats.round_trips += 1
+        self._tasks = [asyncio.create_task(self._read_loop()), asyncio.create_task(self._beat())]
+
+    def _last_words(self, error: Exception) -> str:
+        return self._pipe.stderr_tail().strip() or str(error) or "no answer"
+
+    async def close(self) -> None:
+        """Say bye; the worker ends and lets its locks go."""
+        if not self.lost:
+            with suppress(OSError, ChannelLost):
+                self._send({"bye": 1})
+        for task in self._tasks:
+            task.cancel()
+        await self._pipe.close()
+        self._fail("closed")
+
+    # --- calls ---
+
+    async def call(
+        self, module: str, params: Mapping[str, Any], *, limit: float = 60.0,
+        on_event: Callable[[Json], None] | None = None,
+    ) -> Json:  # fmt: skip
+        """Run `module` on the node. Raises CallFailed or ChannelLost."""
+        if self.lost:
+            raise ChannelLost("connection lost")
+        number = next(self._ids)
+        future: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = future
+        if on_event:
+            self._events[number] = on_event
+        self._stats.round_trips += 1
+        try:
+            self._send({"id": number, "module": module, "params": params, "limit": limit})
+            async with asyncio.timeout(limit + GRACE):
+                return _result(await future)
+        except TimeoutError:
+            self._fail(f"no answer within {limit + GRACE:g} s")
+            raise ChannelLost(f"no answer within {limit + GRACE:g} s") from None
+        finally:
+            self._waiting.pop(number, None)
+            self._events.pop(number, None)
+
+    # --- frames ---
+
+    def _send(self, message: Mapping[str, Any]) -> None:
+        self._send_raw(json.dumps(message).encode())
+
+    def _send_raw(self, data: bytes) -> None:
+        kind = b"J"
+        if len(data) > _COMPRESS_OVER:
+            kind, data = b"Z", zlib.compress(data, 3)
+        try:
+            self._pipe.write(kind + struct.pack(">I", len(data)) + data)
+        except (OSError, RuntimeError) as error:
+            self._fail(str(error))
+            raise ChannelLost("connection lost") from error
+
+    async def _skip_noise(self) -> None:
+        """What a login shell prints comes before the worker's first line."""
+        while MAGIC not in self._buffer:
+            self._buffer += await self._more()
+        self._buffer = self._buffer.partition(MAGIC)[2]
+
+    async def _receive(self) -> Json:
+        head = await self._exactly(5)
+        data = await self._exactly(struct.unpack(">I", head[1:])[0])
+        message: Json = json.loads(zlib.decompress(data) if head[:1] == b"Z" else data)
+        self._heard = time.monotonic()
+        return message
+
+    async def _exactly(self, count: int) -> bytes:
+        while len(self._buffer) < count:
+            self._buffer += await self._more()
+        data, self._buffer = self._buffer[:count], self._buffer[count:]
+        return data
+
+    async def _more(self) -> bytes:
+        data = await self._pipe.read(65536)
+        if not data:
+            raise EOFError(PROGRAM)
+        return data
+
+    # --- background ---
+
+    async def _read_loop(self) -> None:
+        try:
+            while True:
+                self._deliver(await self._receive())
+        except (EOFError, OSError, ValueError) as error:
+            self._fail(str(error))
+
+    def _deliver(self, message: Json) -> None:
+        number = message.get("id", 0)
+        if "event" in message:
+            if callback := self._events.get(number):
+                callback(message["event"])
+        elif (future := self._waiting.get(number)) and not future.done():
+            future.set_result(message)
+
+    async def _beat(self) -> None:
+        with suppress(ChannelLost):
+            while True:
+                await asyncio.sleep(HEARTBEAT)
+                if time.monotonic() - self._heard > SILENCE:
+                    self._fail(f"nothing heard for {SILENCE:g} s")
+                self._send({"heartbeat": 1})
+
+    def _fail(self, reason: str) -> None:
+        """Everything that waits learns that its outcome is unknown."""
+        self.lost = True
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_exception(ChannelLost(f"connection lost ({reason})"))
+
+
+def _result(message: Json) -> Json:
+    if "error" in message:
+        error = message["error"]
+        raise CallFailed(error["kind"], error["reason"], error.get("detail", ""))
+    result: Json = message["result"]
+    return result

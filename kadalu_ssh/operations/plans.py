@@ -1,0 +1,158 @@
+"""Which phases each operation has. A pure function of the two documents and a few parameters.
+
+A task records the operation's name, the parameters and the new document, so that any controller
+can rebuild its phases and settle it.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from kadalu_ssh.manifest import brick_service, owner_of, shd_service
+from kadalu_ssh.model.channel import Json
+from kadalu_ssh.model.records import Client, Document, Volume
+from kadalu_ssh.operations.phases import Claim, Converge, DropUnits, InitUnits, Phase, Release
+
+Params = dict[str, Any]
+Builder = Callable[[Document, Document, Params], list[Phase]]
+
+
+def phases_of(operation: str, old: Document, new: Document, params: Params) -> list[Phase]:
+    """The phases of a task, in order."""
+    return _BUILDERS[operation](old, new, params)
+
+
+def _find(document: Document, volume_id: str) -> Volume:
+    return next(volume for volume in document.volumes if volume.id == volume_id)
+
+
+def _find_client(document: Document, client_id: str) -> Client:
+    return next(client for client in document.clients if client.id == client_id)
+
+
+def volume_nodes(volume: Volume) -> tuple[str, ...]:
+    """Ids of the nodes that hold its units, each once, in the volume's order."""
+    return tuple(dict.fromkeys(slot.unit.node for slot in volume.slots))
+
+
+def services_of(volume: Volume) -> tuple[str, ...]:
+    """Names of its storage unit and self-heal services, on whichever node they are."""
+    bricks = tuple(brick_service(slot.unit.id) for slot in volume.slots)
+    return (*bricks, shd_service(volume.id)) if volume.heals else bricks
+
+
+def _by_node(volume: Volume, extra: Json) -> dict[str, list[Json]]:
+    units: dict[str, list[Json]] = {}
+    for group in volume.groups:
+        for slot in group.slots:
+            unit = slot.unit
+            units.setdefault(unit.node, []).append(
+                {
+                    "path": unit.path, "unit_id": unit.id, "volume_id": volume.id,
+                    "group": group.number, "position": slot.position, "role": slot.role,
+                    "fs_uuid": unit.fs_uuid, "fsid": unit.fsid, **extra,
+                }
+            )  # fmt: skip
+    return units
+
+
+def _nothing(old: Document, new: Document, params: Params) -> list[Phase]:
+    return []
+
+
+def _added_names(old: Document, new: Document) -> dict[str, str]:
+    known = {node.id for node in old.nodes}
+    return {node.id: node.name for node in new.nodes if node.id not in known}
+
+
+def _node_add(old: Document, new: Document, params: Params) -> list[Phase]:
+    return [Claim(_added_names(old, new))]
+
+
+def _node_remove(old: Document, new: Document, params: Params) -> list[Phase]:
+    return [Release(_added_names(new, old))]
+
+
+def _volume_create(old: Document, new: Document, params: Params) -> list[Phase]:
+    volume = _find(new, params["volume"])
+    extra = {"create_parents": params["create_parents"], "adopt": params["adopt"]}
+    claims: list[Phase] = [Claim(names)] if (names := _added_names(old, new)) else []
+    return [
+        *claims,
+        InitUnits(_by_node(volume, extra)),
+        Converge(
+            volume_nodes(volume), (owner_of(volume),),
+            undo_stop=services_of(volume), name="write volfiles, start services",
+        ),
+    ]  # fmt: skip
+
+
+def _volume_start(old: Document, new: Document, params: Params) -> list[Phase]:
+    volume = _find(new, params["volume"])
+    return [
+        Converge(
+            volume_nodes(volume), (owner_of(volume),), undo_stop=services_of(volume),
+            name="start services", tolerant=True,
+        )
+    ]  # fmt: skip
+
+
+def _volume_stop(old: Document, new: Document, params: Params) -> list[Phase]:
+    volume = _find(new, params["volume"])
+    return [
+        Converge(
+            volume_nodes(volume), (owner_of(volume),), may_stop=services_of(volume),
+            name="stop services", forward_only=True, tolerant=True,
+        )
+    ]  # fmt: skip
+
+
+def _volume_delete(old: Document, new: Document, params: Params) -> list[Phase]:
+    volume = _find(old, params["volume"])
+    phases: list[Phase] = [
+        Converge(
+            volume_nodes(volume), (owner_of(volume),), may_stop=services_of(volume),
+            tombstones=(owner_of(volume),), name="remove services and volfiles",
+            forward_only=True, tolerant=True,
+        )
+    ]  # fmt: skip
+    return [*phases, DropUnits(_by_node(volume, {}))] if params["wipe"] else phases
+
+
+def _mount(old: Document, new: Document, params: Params) -> list[Phase]:
+    client = _find_client(new, params["client"])
+    claim = {h.id: h.name for h in new.hosts if h.id == client.host and h not in old.hosts}
+    phases: list[Phase] = [Claim(claim, role="client")] if claim else []
+    return [*phases, Converge((client.host,), (owner_of(client),), name="mount")]
+
+
+def _umount(old: Document, new: Document, params: Params) -> list[Phase]:
+    client = _find_client(old, params["client"])
+    owner = owner_of(client)
+    phases: list[Phase] = [
+        Converge((client.host,), (owner,), tombstones=(owner,), name="unmount", forward_only=True)
+    ]
+    release = {h.id: h.name for h in old.hosts if h.id == client.host and h not in new.hosts}
+    return [*phases, Release(release, role="client")] if release else phases
+
+
+_BUILDERS: dict[str, Builder] = {
+    "cluster.init": _node_add,
+    "cluster.rename": _nothing,
+    "cluster.delete": _node_remove,
+    "meta.change": _nothing,
+    "node.add": _node_add,
+    "node.update": _nothing,
+    "node.remove": _node_remove,
+    "volume.create": _volume_create,
+    "volume.start": _volume_start,
+    "volume.stop": _volume_stop,
+    "volume.delete": _volume_delete,
+    "volume.rename": _nothing,
+    "client.mount": _mount,
+    "client.umount": _umount,
+}
+
+
+def all_hosts(phases: Iterable[Phase]) -> tuple[str, ...]:
+    """Every host that the phases touch, each once."""
+    return tuple(dict.fromkeys(host for phase in phases for host in phase.hosts))

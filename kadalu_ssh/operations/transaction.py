@@ -1,0 +1,208 @@
+"""The path of a mutating command: lock, compare, settle, check, intent, phases, commit."""
+
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager, nullcontext
+
+import msgspec
+
+from kadalu_ssh.model.errors import Failed, KadaluError, NodeError, Unknown
+from kadalu_ssh.model.records import Document
+from kadalu_ssh.operations.context import Context, Outcome
+from kadalu_ssh.operations.phases import Env, Phase, Report
+from kadalu_ssh.operations.plans import Params, all_hosts, phases_of
+from kadalu_ssh.operations.quorum import Quorum, compare, utc_now, who
+from kadalu_ssh.operations.session import Session, open_session
+from kadalu_ssh.operations.settle import settle
+from kadalu_ssh.state.document import digest
+from kadalu_ssh.state.journal import Task
+from kadalu_ssh.state.locks import local_lock
+
+
+class Transaction:
+    """One change of one cluster. Everything on nodes goes through `execute`."""
+
+    def __init__(self, session: Session, quorum: Quorum) -> None:
+        self.session = session
+        self.ctx = session.ctx
+        self.quorum = quorum
+        self.check = session.ctx.settings.dry_run
+        self._joining: Quorum | None = None
+
+    @property
+    def document(self) -> Document:
+        return self.session.document
+
+    async def execute(self, operation: str, new: Document, params: Params | None = None) -> Outcome:
+        """Take the cluster from its document to `new`, or leave everything as it was.
+
+        Raises Failed when it was undone, Unknown when that could not be made sure.
+        """
+        phases = phases_of(operation, self.document, new, params or {})
+        env = Env(self.session, self.document, new, str(uuid.uuid4()), self.check)
+        await self.session.connect(all_hosts(phases))
+        if self.check:
+            return await self._rehearse(phases, env)
+        task = self._task(operation, new, params or {}, env.task_id, phases)
+        await self._lock_joining(new)
+        await self._save(None, task)
+        report = await self._run(phases, task, env)
+        await self._commit(buried(new, report.done))
+        return outcome_of(report, self._absent(phases))
+
+    async def _rehearse(self, phases: Sequence[Phase], env: Env) -> Outcome:
+        total = Report()
+        for phase in phases:
+            total.add(await phase.do(env))
+        outcome = outcome_of(total, self._absent(phases))
+        outcome.dry_run, outcome.exit_code = True, 0
+        return outcome
+
+    def _task(
+        self, operation: str, new: Document, params: Params, task_id: str, phases: Sequence[Phase]
+    ) -> Task:
+        return Task(
+            id=task_id, operation=operation, params=params, command=self.ctx.settings.command,
+            who=who(), since=utc_now(), parent=digest(self.document), new=new,
+            forward_only=bool(phases) and phases[0].forward_only,
+        )  # fmt: skip
+
+    async def _run(self, phases: Sequence[Phase], task: Task, env: Env) -> Report:
+        total = Report()
+        for index, phase in enumerate(phases):
+            if index:
+                task = advanced(task, index, phase)
+                await self._save(None, task)
+            self.ctx.reporter.progress("", phase.name)
+            report = await phase.do(env)
+            total.add(report)
+            if (report.failed or report.unknown) and not phase.tolerant:
+                await self._give_up(phases[: index + 1], task, env, report)
+        return total
+
+    async def _give_up(
+        self, entered: Sequence[Phase], task: Task, env: Env, report: Report
+    ) -> None:
+        """Undo what was entered, and raise what happened."""
+        reasons = [*report.failed, *report.unknown]
+        if task.forward_only:
+            raise Failed(
+                f"{task.operation} stopped at '{entered[-1].name}' and can only be finished",
+                nodes=reasons,
+                hint="mend the cause and run any kadalu command: it finishes this task first",
+            )
+        left = await undo(entered, env)
+        if left:
+            raise Unknown(
+                f"{task.operation} failed, and was not undone everywhere",
+                nodes=[*reasons, *left],
+                hint="the next kadalu command settles it when these nodes answer again",
+            )
+        await self._save(None, None)
+        raise Failed(
+            f"{task.operation} failed at '{entered[-1].name}'; it was undone", nodes=reasons
+        )
+
+    def _absent(self, phases: Iterable[Phase]) -> list[NodeError]:
+        failures = self.session.failures
+        return [failures[host] for host in all_hosts(phases) if host in failures]
+
+    # --- what is durable ---
+
+    async def _lock_joining(self, new: Document) -> None:
+        """New meta servers are locked and written too: both majorities count."""
+        if set(new.meta_servers) != set(self.quorum.members):
+            await self.session.connect(new.meta_servers)
+            self._joining = Quorum(self.session, new.meta_servers)
+            await self._joining.lock(self.ctx.settings.command, self.ctx.settings.lock_timeout)
+
+    async def _save(self, document: Document | None, task: Task | None) -> None:
+        await self.quorum.write(document, task)
+        if self._joining:
+            await self._joining.write(document, task)
+
+    async def _commit(self, document: Document) -> None:
+        """The commit point: durable on a majority. The laptop's file is a copy."""
+        await self._save(document, None)
+        self.session.document = document
+        self.session.workspace.save(document)
+
+
+def advanced(task: Task, index: int, phase: Phase) -> Task:
+    """The task as it is recorded when `phase` is entered."""
+    forward_only = task.forward_only or phase.forward_only
+    return msgspec.structs.replace(task, phase=index, forward_only=forward_only)
+
+
+async def undo(entered: Sequence[Phase], env: Env) -> list[NodeError]:
+    """Undo phases, last first; returns the nodes where that failed or is unknown."""
+    await reconnect_lost(env.session, all_hosts(entered))
+    report = Report()
+    for phase in reversed(entered):
+        report.add(await phase.undo(env))
+    absent = [env.session.failures[h] for h in all_hosts(entered) if h in env.session.failures]
+    return [*absent, *report.failed, *report.unknown]
+
+
+async def reconnect_lost(session: Session, hosts: Iterable[str]) -> None:
+    """Connect again where the connection went away in the middle."""
+    lost = [host for host in hosts if host in session.channels and session.channels[host].lost]
+    for host in lost:
+        del session.channels[host]
+    await session.connect(lost)
+
+
+def buried(document: Document, done: set[str]) -> Document:
+    """The document without the tombstones of hosts that confirmed."""
+    left = tuple(tomb for tomb in document.tombstones if tomb.host not in done)
+    return msgspec.structs.replace(document, tombstones=left)
+
+
+def outcome_of(report: Report, absent: Iterable[NodeError]) -> Outcome:
+    outcome = Outcome(changes=report.changes)
+    outcome.missed(dict.fromkeys([*absent, *report.failed, *report.unknown]))
+    return outcome
+
+
+Hosts = Callable[[Document], Iterable[str]]
+
+
+@asynccontextmanager
+async def open_transaction(
+    ctx: Context, cluster: str | None, hosts: Hosts = lambda document: ()
+) -> AsyncIterator[Transaction]:
+    """Connect the meta servers and `hosts`, hold the locks, settle what was left unfinished."""
+    async with open_session(ctx, cluster) as session:
+        with hold_local_lock(ctx, session):
+            async with begin(session, hosts) as transaction:
+                yield transaction
+
+
+def hold_local_lock(ctx: Context, session: Session) -> "nullcontext[None]":
+    """The laptop's lock, except in a dry run."""
+    if ctx.settings.dry_run:
+        return nullcontext()
+    directory = session.workspace.directory(session.document.cluster_id)
+    lock: nullcontext[None] = local_lock(  # type: ignore[assignment]
+        directory, ctx.settings.command, ctx.settings.lock_timeout
+    )
+    return lock
+
+
+@asynccontextmanager
+async def begin(session: Session, hosts: Hosts) -> AsyncIterator[Transaction]:
+    """A transaction on an open session. A dry run takes no lock."""
+    document, settings = session.document, session.ctx.settings
+    await session.connect((*document.meta_servers, *hosts(document)))
+    quorum = Quorum(session, document.meta_servers)
+    if settings.dry_run:
+        replicas = await quorum.read()
+    else:
+        replicas = await quorum.lock(settings.command, settings.lock_timeout)
+        replicas = await settle(session, quorum, replicas)
+    compare(session, replicas)
+    try:
+        yield Transaction(session, quorum)
+    except KadaluError:
+        await quorum.unlock()
+        raise
