@@ -1,7 +1,7 @@
 """Document → what one host should have. Pure: the same document gives the same bytes."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from kadalu_ssh.manifest.items import Manifest
 from kadalu_ssh.manifest.paths import Paths, brick_service, mount_unit, shd_service
@@ -93,7 +93,7 @@ class _Builder:
     def _shd(self, owner: str, volume: Volume, node: Node) -> None:
         volfile = self.paths.volfile("shd", volume.id)
         service = shd_service(volume.id)
-        text = shd_volfile(volume, self.nodes, node.capabilities.release)
+        text = shd_volfile(volume, self.nodes)
         self.manifest.file(owner, volfile, text, secret=True)
         log = self.paths.log_file("shd", volume.id)
         values = {"log": log, **self._process("s", volume.id)}
@@ -108,7 +108,7 @@ class _Builder:
 
     def _service_file(
         self, owner: str, service: str, kind: str, node: Node, volume: Volume, volfile: str,
-        values: dict[str, object],
+        values: Mapping[str, object],
     ) -> None:  # fmt: skip
         binaries = {
             "brick": node.capabilities.glusterfsd,

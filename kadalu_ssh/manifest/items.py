@@ -55,5 +55,5 @@ class Manifest:
     def mount(self, owner: str, path: str, **fields: Any) -> None:
         self._add("mount", path, owner, path=path, **fields)
 
-    def _add(self, kind: str, name: str, owner: str, **fields: Any) -> None:
-        self.items.append({"kind": kind, "id": f"{kind}:{name}", "owner": owner, **fields})
+    def _add(self, kind: str, identity: str, owner: str, /, **fields: Any) -> None:
+        self.items.append({"kind": kind, "id": f"{kind}:{identity}", "owner": owner, **fields})

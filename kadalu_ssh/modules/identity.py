@@ -1,0 +1,90 @@
+"""Claim a host for a cluster, or give it back."""
+
+import os
+import shutil
+
+import fence
+import ledger
+from common import LIB, LOG, RUN, ModuleError, cluster_dir, make_dirs, read_json, write_json
+
+_LEDGERS = ("identity.json", "fence.json", "intended.json", "applied.json")
+
+
+def run(params, ctx):
+    """`op`: claim | release | read. Returns {"identity": {...} | None}.
+
+    claim: {"cluster_id", "node_id", "name", "role": "node" | "client"}; a host is a node of one
+    cluster at most, and may be a client of any number. release: {"cluster_id", "node_id"}.
+    """
+    cluster_id = params["cluster_id"]
+    if params["op"] == "claim":
+        _claim(cluster_id, params)
+    elif params["op"] == "release":
+        _release(cluster_id, params)
+    return {"identity": fence.read_identity(cluster_id)}
+
+
+def others(cluster_id):
+    """Identities of this host in other clusters."""
+    try:
+        names = sorted(os.listdir(LIB))
+    except FileNotFoundError:
+        return []
+    found = [read_json(os.path.join(LIB, n, "identity.json")) for n in names if n != cluster_id]
+    return [identity for identity in found if identity]
+
+
+def node_of(cluster_id):
+    """Id of another cluster that has this host as a node, or None."""
+    nodes = [i["cluster_id"] for i in others(cluster_id) if i.get("role", "node") == "node"]
+    return nodes[0] if nodes else None
+
+
+def _claim(cluster_id, params):
+    role = params.get("role", "node")
+    other = node_of(cluster_id)
+    if role == "node" and other:
+        raise ModuleError("refused", "this host is a node of cluster %s already" % other)
+    found = fence.read_identity(cluster_id)
+    if found and found["node_id"] != params["node_id"]:
+        raise ModuleError(
+            "refused",
+            "this host is in this cluster already, as %s (%s)" % (found["name"], found["node_id"]),
+        )
+    for base in (LIB, RUN, LOG):
+        make_dirs(cluster_dir(base, cluster_id))
+    wanted = {key: params[key] for key in ("cluster_id", "node_id", "name")}
+    wanted["role"] = role
+    if found != wanted:
+        write_json(fence.identity_path(cluster_id), wanted)
+
+
+def _release(cluster_id, params):
+    if fence.read_identity(cluster_id) is None:
+        return
+    fence.require_identity(cluster_id, params.get("node_id"))
+    owned = ledger.Ledger(cluster_id).owned()
+    left = sorted(key for key, item in owned.items() if item["kind"] != "dir")
+    if left:
+        raise ModuleError("refused", "this host still has %s" % ", ".join(left[:5]))
+    home = cluster_dir(LIB, cluster_id)
+    shutil.rmtree(os.path.join(home, "meta"), ignore_errors=True)
+    for name in _LEDGERS[::-1]:
+        _unlink(os.path.join(home, name))
+    for item in sorted(owned.values(), key=lambda item: item["path"], reverse=True):
+        _rmdir(item["path"])
+    for base in (LIB, LOG):
+        _rmdir(cluster_dir(base, cluster_id))
+
+
+def _unlink(path):
+    if os.path.lexists(path):
+        os.unlink(path)
+
+
+def _rmdir(path):
+    """Remove a directory that is empty; logs and what others put there stay."""
+    try:
+        os.rmdir(path)
+    except OSError:
+        pass

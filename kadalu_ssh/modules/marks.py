@@ -1,0 +1,106 @@
+"""The marks of a storage unit: GlusterFS's volume id and our own record, as xattrs of its root."""
+
+import errno
+import json
+import os
+import uuid
+
+import filesystems
+
+VOLUME_ID = "trusted.glusterfs.volume-id"
+GFID = "trusted.gfid"
+RECORD = "trusted.kadalu.unit"
+_ABSENT = (errno.ENODATA, errno.ENOENT, errno.ENOTDIR, errno.EOPNOTSUPP)
+
+
+def get(path, name):
+    """The xattr's bytes, or None where there is none."""
+    try:
+        return os.getxattr(path, name)
+    except OSError as error:
+        if error.errno in _ABSENT:
+            return None
+        raise
+
+
+def drop(path, name):
+    """Remove an xattr; an absent one is fine."""
+    try:
+        os.removexattr(path, name)
+    except OSError as error:
+        if error.errno not in _ABSENT:
+            raise
+
+
+def volume_id(path):
+    """The volume id as text, or None."""
+    value = get(path, VOLUME_ID)
+    return str(uuid.UUID(bytes=value)) if value is not None and len(value) == 16 else None
+
+
+def record(path):
+    """Our record {"cluster", "volume", "unit", "group", "position", ...}, or None."""
+    value = get(path, RECORD)
+    if value is None:
+        return None
+    try:
+        return json.loads(value.decode("utf-8"))
+    except ValueError:
+        return {}
+
+
+def marked_parent(path):
+    """The nearest parent that belongs to a volume: {"path", "volume_id"}, or None."""
+    parent = os.path.dirname(path)
+    while True:
+        if get(parent, VOLUME_ID) is not None or get(parent, GFID) is not None:
+            return {"path": parent, "volume_id": volume_id(parent)}
+        if parent == os.path.dirname(parent):
+            return None
+        parent = os.path.dirname(parent)
+
+
+def mismatch(unit, cluster_id):
+    """Why the unit at `unit["path"]` is not the one the document means; None when it is.
+
+    `unit`: {"path", "unit_id", "volume_id", "fs_uuid"}. Nothing is ever repaired here: a missing
+    mark means that the disk is not mounted, or is another disk.
+    """
+    path = unit["path"]
+    if not os.path.isdir(path):
+        return (
+            "%s does not exist" % path if not os.path.lexists(path) else "%s: no directory" % path
+        )
+    if os.path.realpath(path) != os.path.normpath(path):
+        return "%s is reached through a symbolic link" % path
+    found = volume_id(path)
+    if found != unit["volume_id"]:
+        return _wrong_volume(path, found)
+    return _wrong_record(path, unit, cluster_id) or _wrong_fs(path, unit)
+
+
+def _wrong_volume(path, found):
+    if found is None:
+        return "%s carries no volume id: is its disk mounted?" % path
+    return "%s belongs to another volume (volume id %s)" % (path, found)
+
+
+def _wrong_record(path, unit, cluster_id):
+    found = record(path)
+    if not found:
+        return "%s carries no record of kadalu (%s)" % (path, RECORD)
+    if found.get("cluster") != cluster_id:
+        return "%s belongs to cluster %s" % (path, found.get("cluster"))
+    if found.get("unit") != unit["unit_id"]:
+        return "%s is another storage unit (%s)" % (path, found.get("unit"))
+    return None
+
+
+def _wrong_fs(path, unit):
+    wanted = unit.get("fs_uuid")
+    if not wanted:
+        return None
+    names = filesystems.fs_names(path, filesystems.mount_of(path))
+    if wanted in names:
+        return None
+    return "%s is on file system %s, not on %s" % (path, (names + ["unknown"])[0], wanted)
