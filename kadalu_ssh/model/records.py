@@ -171,3 +171,5 @@ class Document(Record, frozen=True, kw_only=True):
     tombstones: tuple[Tombstone, ...] = ()
     xlator_names: tuple[str, ...] = ()
     """Every xlator name ever used: a new volume of an old name gets a suffix."""
+    retired: dict[str, str] = {}
+    """Deleted volumes' ids → their xlator names, for `volume create --volume-id`."""

@@ -67,6 +67,11 @@ class Phase(Protocol):
         ...
 
     @property
+    def after_commit(self) -> bool:
+        """Done once the document is committed: what it does cannot be wanted back."""
+        ...
+
+    @property
     def tolerant(self) -> bool:
         """A host that fails is left behind, and the operation goes on without it."""
         ...
@@ -101,6 +106,7 @@ class InitUnits:
     name: str = "make storage units"
     forward_only: bool = False
     tolerant: bool = False
+    after_commit: bool = False
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -138,6 +144,7 @@ class DropUnits:
     name: str = "wipe storage units"
     forward_only: bool = True
     tolerant: bool = True
+    after_commit: bool = False
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -196,6 +203,7 @@ class Converge:
     name: str = "converge"
     forward_only: bool = False
     tolerant: bool = False
+    after_commit: bool = False
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -280,6 +288,7 @@ class Claim:
     name: str = "claim hosts"
     forward_only: bool = False
     tolerant: bool = False
+    after_commit: bool = False
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -321,6 +330,7 @@ class Release:
     name: str = "release hosts"
     forward_only: bool = True
     tolerant: bool = True
+    after_commit: bool = True
 
     @property
     def hosts(self) -> tuple[str, ...]:

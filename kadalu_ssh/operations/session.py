@@ -12,7 +12,7 @@ from kadalu_ssh.model.channel import CallFailed, Channel, ChannelLost, Json
 from kadalu_ssh.model.errors import NodeError, Refused, Unreachable
 from kadalu_ssh.model.names import shown
 from kadalu_ssh.model.reach import Reach
-from kadalu_ssh.model.records import ClientHost, Document, Node, Volume
+from kadalu_ssh.model.records import Document, Node, Volume
 from kadalu_ssh.operations.context import Context
 from kadalu_ssh.state.workspace import Workspace
 
@@ -61,12 +61,14 @@ class Session:
         """The inventory name of a node or client host, also of one that is just being added."""
         if host_id in self._names:
             return self._names[host_id]
-        hosts: Iterable[Node | ClientHost] = (*self.document.nodes, *self.document.hosts)
-        return next((host.name for host in hosts if host.id == host_id), host_id)
+        names = {node.id: node.name for node in self.document.nodes}
+        names |= {host.id: host.name for host in self.document.hosts}
+        return names.get(host_id, host_id)
 
     def connect_names_of(self, document: Document) -> None:
         """Know the hosts of another document by name too: those that a task was adding."""
-        self._names |= {host.id: host.name for host in (*document.nodes, *document.hosts)}
+        self._names |= {node.id: node.name for node in document.nodes}
+        self._names |= {host.id: host.name for host in document.hosts}
 
     # --- connecting and calling ---
 

@@ -46,8 +46,11 @@ class Transaction:
         task = self._task(operation, new, params or {}, env.task_id, phases)
         await self._lock_joining(new)
         await self._save(None, task)
-        report = await self._run(phases, task, env)
+        report = await self._run([p for p in phases if not p.after_commit], task, env)
         await self._commit(buried(new, report.done))
+        for phase in phases:
+            if phase.after_commit:
+                report.add(await phase.do(env))
         return outcome_of(report, self._absent(phases))
 
     async def _rehearse(self, phases: Sequence[Phase], env: Env) -> Outcome:
@@ -64,7 +67,7 @@ class Transaction:
         return Task(
             id=task_id, operation=operation, params=params, command=self.ctx.settings.command,
             who=who(), since=utc_now(), parent=digest(self.document), new=new,
-            forward_only=bool(phases) and phases[0].forward_only,
+            forward_only=bool(phases) and phases[0].forward_only and not phases[0].after_commit,
         )  # fmt: skip
 
     async def _run(self, phases: Sequence[Phase], task: Task, env: Env) -> Report:

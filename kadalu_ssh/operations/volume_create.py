@@ -1,0 +1,158 @@
+"""volume create: everything is checked on every node before anything is changed on any."""
+
+import uuid
+from collections.abc import Sequence
+
+from kadalu_ssh.model.channel import Json
+from kadalu_ssh.model.errors import NodeError, Refused
+from kadalu_ssh.model.grammar import VolumePlan, parse_volume
+from kadalu_ssh.model.names import shown, split_volume
+from kadalu_ssh.model.records import Document, Node, Volume
+from kadalu_ssh.operations.context import Context, Outcome
+from kadalu_ssh.operations.join import with_new_nodes
+from kadalu_ssh.operations.new_volume import (
+    copies_on_one_node,
+    new_volume,
+    option_pairs,
+    ports_for,
+    same_units_again,
+    units_in_use,
+    with_volume,
+)
+from kadalu_ssh.operations.probe import clock_skew, facts_params
+from kadalu_ssh.operations.session import Session
+from kadalu_ssh.operations.transaction import Transaction, open_transaction
+from kadalu_ssh.operations.unit_checks import Allowed, check_paths
+from kadalu_ssh.state.document import successor
+
+
+async def create(
+    ctx: Context, *, name: str, words: Sequence[str], no_start: bool = False,
+    brick_fs: str | None = None, fs_opts: str | None = None, use_lvm: bool = False,
+    allow_rootdirs: bool = False, create_parents: bool = False, volume_id: str | None = None,
+    auto_add_nodes: bool = False, same_node: bool = False, assume_order: bool = False,
+    options: Sequence[str] = (),
+) -> Outcome:  # fmt: skip
+    """Make the storage units and the volume's files, and start it unless `no_start`."""
+    cluster, name = split_volume(name)
+    plan = parse_volume(words)
+    if brick_fs or fs_opts or use_lvm:
+        raise Refused("--brick-fs, --fs-opts and --use-lvm are for storage units on devices")
+    allowed = Allowed(allow_rootdirs, create_parents, _volume_id(volume_id), assume_order)
+    chosen = option_pairs(options)
+    _confirm_two_copies(ctx, plan)
+    async with open_transaction(ctx, cluster, lambda d: _nodes_named(d, plan)) as transaction:
+        base = await _with_missing_nodes(transaction, plan, auto_add_nodes)
+        facts = await _examine(transaction.session, base, plan, allowed, same_node, name)
+        new, volume = _document(base, plan, name, facts, allowed, chosen, not no_start)
+        params = {
+            "volume": volume.id, "create_parents": create_parents, "adopt": bool(volume_id),
+        }  # fmt: skip
+        outcome = await transaction.execute("volume.create", new, params)
+    state = "created" if no_start else "created and started"
+    outcome.summary = f"Volume {base.name}/{name} was {state}."
+    outcome.data = {"volume": {"name": name, "id": volume.id, "state": volume.state}}
+    return outcome
+
+
+def _volume_id(text: str | None) -> str | None:
+    if text is None:
+        return None
+    try:
+        return str(uuid.UUID(text))
+    except ValueError:
+        raise Refused(f"{shown(text)} is not a volume id", hint="it is a UUID") from None
+
+
+def _confirm_two_copies(ctx: Context, plan: VolumePlan) -> None:
+    if plan.kind in ("replicate", "mirror") and len(plan.groups[0]) == 2:
+        ctx.confirm(
+            "Two copies without an arbiter cannot tell which one is right after a network split "
+            "(split-brain). Create the volume all the same?"
+        )
+
+
+def _nodes_named(document: Document, plan: VolumePlan) -> list[str]:
+    hosts = {unit.host for unit in plan.units}
+    return [node.id for node in document.nodes if node.name in hosts]
+
+
+async def _with_missing_nodes(
+    transaction: Transaction, plan: VolumePlan, auto_add: bool
+) -> Document:
+    """The document in which every host of the plan is a node."""
+    known = {node.name for node in transaction.document.nodes}
+    missing = [host for host in dict.fromkeys(u.host for u in plan.units) if host not in known]
+    if not missing:
+        return successor(transaction.document)
+    if not auto_add:
+        raise Refused(
+            f"not in cluster {transaction.document.name}: {', '.join(missing)}",
+            hint=f"add them first: kadalu node add {missing[0]}; or give --auto-add-nodes",
+        )
+    base = await with_new_nodes(transaction.session, missing)
+    transaction.session.connect_names_of(base)
+    return base
+
+
+async def _examine(
+    session: Session, base: Document, plan: VolumePlan, allowed: Allowed, same_node: bool, name: str
+) -> dict[str, Json]:
+    """Facts of every node, by node name. Raises Refused with all reasons of all nodes."""
+    ids = {node.name: node.id for node in base.nodes}
+    needed = [ids[host] for host in dict.fromkeys(unit.host for unit in plan.units)]
+    session.need(needed, f"volume {name} is not created")
+    facts = await _facts(session, base, plan, needed)
+    reasons = [*units_in_use(base, plan), *copies_on_one_node(plan, same_node)]
+    for host, found in facts.items():
+        paths = [unit.path for unit in plan.units if unit.host == host]
+        lines = [*clock_skew(found), *_glusterd(found), *check_paths(found, paths, allowed)]
+        reasons += [NodeError(host, line) for line in lines]
+    if any(volume.name == name for volume in base.volumes):
+        raise Refused(f"there is a volume {name} in cluster {base.name} already", nodes=reasons)
+    if reasons:
+        raise Refused(f"volume {name} is not created; nothing was changed", nodes=reasons)
+    return facts
+
+
+def _glusterd(facts: Json) -> list[str]:
+    return (
+        ["glusterd runs here: systemctl disable --now glusterd"]
+        if facts["glusterd_running"]
+        else []
+    )
+
+
+async def _facts(
+    session: Session, base: Document, plan: VolumePlan, needed: Sequence[str]
+) -> dict[str, Json]:
+    params = {}
+    for host_id in needed:
+        name = session.host_name(host_id)
+        paths = [unit.path for unit in plan.units if unit.host == name]
+        ports = [unit.port for unit in plan.units if unit.host == name and unit.port]
+        params[host_id] = facts_params(
+            base.cluster_id, paths=paths, ports=ports, port_range=list(base.port_range)
+        )
+    good, bad = session.split(await session.call("facts", params))
+    if bad:
+        raise Refused("nothing was changed: some nodes could not be probed", nodes=bad)
+    return {session.host_name(host_id): found for host_id, found in good.items()}
+
+
+def _document(
+    base: Document, plan: VolumePlan, name: str, facts: dict[str, Json], allowed: Allowed,
+    chosen: dict[str, str], start: bool,
+) -> tuple[Document, Volume]:  # fmt: skip
+    nodes: dict[str, Node] = {node.name: node for node in base.nodes}
+    listening = {host: set(found["listening"]) for host, found in facts.items()}
+    ports = ports_for(plan, nodes, listening, base.port_range)
+    records = {
+        (host, path): found["record"]
+        for host, fact in facts.items()
+        for path, found in fact["paths"].items()
+    }
+    if allowed.volume_id:
+        same_units_again(plan, records, allowed)
+    volume = new_volume(base, plan, name, nodes, facts, ports, allowed.volume_id, chosen, start)
+    return with_volume(base, volume), volume
