@@ -22,7 +22,7 @@ def require_identity(cluster_id, node_id=None):
     if found.get("cluster_id") != cluster_id or node_id not in (None, found.get("node_id")):
         raise ModuleError(
             "refused",
-            "this host is %s (%s), not the one that was meant: does its name lead to the right host?"
+            "this host is %s (%s), not the one that was meant: look at DNS and the inventory"
             % (found.get("name"), found.get("node_id")),
         )
     return found

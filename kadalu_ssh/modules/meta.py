@@ -1,5 +1,6 @@
 """A meta server's part: the cluster lock, and its replica of the document and of the intent."""
 
+import json
 import os
 
 from common import (
@@ -66,16 +67,19 @@ def _holds(params, ctx):
 
 
 def _peek(params, ctx):
-    """Whether anybody holds the lock; asks the kernel, not the holder's note."""
-    holder = read_json(_holder_path(params))
-    if _held(params, ctx):
-        return {"locked": True, "holder": holder}
-    if not os.path.exists(_lock_path(params)):
-        return {"locked": False, "holder": None}
-    free = try_flock(ctx, _lock_path(params))
-    if free:
-        release_flock(ctx, _lock_path(params))
-    return {"locked": not free, "holder": None if free else holder}
+    """Whether anybody holds the lock. Trying to take it could make another's attempt fail."""
+    locked = _held(params, ctx) or _is_locked(_lock_path(params))
+    return {"locked": locked, "holder": read_json(_holder_path(params)) if locked else None}
+
+
+def _is_locked(path):
+    try:
+        inode = os.stat(path).st_ino
+    except FileNotFoundError:
+        return False
+    with open("/proc/locks") as file:
+        fields = [line.split() for line in file]
+    return any(f[1] == "FLOCK" and f[5].split(":")[2] == str(inode) for f in fields)
 
 
 def _read(params, ctx):
@@ -93,8 +97,8 @@ def _write(params, ctx):
     home, document, intent = _home(params), params.get("document"), params.get("intent")
     if document is not None:
         make_dirs(home)
-        _keep_history(home)
         write_atomic(os.path.join(home, "document.json"), document)
+        _keep_history(home, json.loads(document))
     if intent is not None:
         make_dirs(home)
         write_atomic(os.path.join(home, "intent.json"), intent)
@@ -103,15 +107,13 @@ def _write(params, ctx):
     return {}
 
 
-def _keep_history(home):
-    """Keep the document that is about to be replaced, and the last _KEEP of them."""
-    current = read_json(os.path.join(home, "document.json"))
-    if current is None:
-        return
+def _keep_history(home, document):
+    """Keep the last _KEEP documents, as further names of the files: nothing is written twice."""
     folder = os.path.join(home, "history")
     make_dirs(folder)
-    name = "%06d-%08d.json" % (current.get("epoch", 0), current.get("serial", 0))
-    write_json(os.path.join(folder, name), current)
+    name = "%06d-%08d.json" % (document.get("epoch", 0), document.get("serial", 0))
+    remove_quietly(os.path.join(folder, name))
+    os.link(os.path.join(home, "document.json"), os.path.join(folder, name))
     for old in sorted(os.listdir(folder))[:-_KEEP]:
         remove_quietly(os.path.join(folder, old))
 

@@ -1,0 +1,79 @@
+"""Make this host match its manifest, and say item by item what that took.
+
+In check mode the same code looks at the same things and writes nothing at all.
+"""
+
+import fence
+import items_file
+import items_mount
+import items_service
+import items_unit
+import retire
+from common import ModuleError, read_text
+from job import Job
+
+_BOOT_ID = "/proc/sys/kernel/random/boot_id"
+
+
+def run(params, ctx):
+    """Converge the owners in scope.
+
+    {"manifest": {"cluster_id", "node_id", "epoch", "serial", "items"}, "owners": [...] | None,
+     "check": bool, "contents": {sha256: text}, "secrets": [text], "may_stop": [service],
+     "may_restart": [service], "fence": {...}, "tombstones": [owner or unit item id]}
+    → {"need": [sha256]} with nothing changed: call again with these contents; or
+    {"items": [{"id", "owner", "status", "change", "diff"?, "reason"?}], "applied": digest of all
+    that is in place, "converged": bool, "restart_needed": [service], "blocked": [item id]}.
+    """
+    job = Job(params, ctx)
+    _admit(job, params)
+    _refuse_lost_units(job)
+    job.forget(items_mount.of_another_boot(job, (read_text(_BOOT_ID) or "").strip()))
+    need = items_file.needed(job)
+    if need:
+        return {"need": need}
+    job.observe()
+    job.intend(items_file.differing(job))
+    _apply(job)
+    return job.finish()
+
+
+def _apply(job):
+    retire.processes(job)
+    retire.files(job)
+    for item in job.wanted:
+        if item["kind"] in _SIMPLE:
+            job.attempt(_SIMPLE[item["kind"]], item)
+    items_service.apply(job, [item for item in job.wanted if item["kind"] == "service"])
+    items_mount.apply(job, [item for item in job.wanted if item["kind"] == "mount"])
+    items_service.reload_if_needed(job)
+
+
+_SIMPLE = {"dir": items_file.apply_dir, "file": items_file.apply, "unit": items_unit.check}
+
+
+def _admit(job, params):
+    """Refuse what is meant for another host, or is older than what this host has seen."""
+    manifest = params["manifest"]
+    if job.check and fence.read_identity(job.cluster_id) is None:
+        return  # a rehearsal: the host is to be claimed in an earlier phase
+    fence.require_identity(job.cluster_id, manifest["node_id"])
+    if job.check:
+        fence.check(params["fence"])
+    else:
+        fence.enter(job.ctx, params["fence"])
+
+
+def _refuse_lost_units(job):
+    """A live unit does not vanish from a manifest by itself: such a manifest is damaged."""
+    lost = [
+        item["path"]
+        for item in job.obsolete
+        if item["kind"] == "unit" and item.get("live", True)
+        and not job.tombstones.intersection((item["owner"], item["id"]))
+    ]  # fmt: skip
+    if lost:
+        raise ModuleError(
+            "refused",
+            "the manifest drops %s, which was not given up: nothing was changed" % ", ".join(lost),
+        )

@@ -1,0 +1,137 @@
+"""Give storage units up: undo their making, wipe them, or leave them as they are."""
+
+import os
+import shutil
+
+import fence
+import filesystems
+import init_unit
+import marks
+from common import ModuleError, sync_dir
+
+
+def run(params, ctx):
+    """{"fence", "units": [{"path", "unit_id", "volume_id", "wipe": bool, "undo": bool}]}
+    → {"units": [{"path", "result"}]}; `result`: undone | wiped | kept | absent.
+
+    undo: takes back what init_unit made, only where no data has arrived. wipe: removes all data,
+    only of the very unit that is named; a mount point stays. Neither: data and marks stay, so that
+    the unit can be put back in service. Raises ModuleError `refused` before anything is removed.
+    """
+    fence.enter(ctx, params["fence"])
+    cluster_id = params["fence"]["cluster_id"]
+    ours = [unit for unit in params["units"] if _is_ours(unit, cluster_id)]
+    for unit in ours:
+        if unit.get("wipe") or unit.get("undo"):
+            _refuse_in_use(unit)
+    return {"units": [_drop(unit, unit in ours, ctx) for unit in params["units"]]}
+
+
+def _is_ours(unit, cluster_id):
+    """False when there is nothing left of it. Raises ModuleError when it is another's."""
+    path, record = unit["path"], marks.record(unit["path"])
+    found = marks.volume_id(path)
+    if record is None and found is None:
+        if unit.get("wipe") and os.path.isdir(path) and set(os.listdir(path)) - {"lost+found"}:
+            raise ModuleError("refused", "%s carries no marks: is its disk mounted?" % path)
+        return False
+    wanted = {"cluster": cluster_id, "volume": unit["volume_id"], "unit": unit["unit_id"]}
+    mine = all((record or {}).get(key) == value for key, value in wanted.items())
+    if not mine and unit.get("undo"):
+        return False
+    if not mine or found not in (None, unit["volume_id"]):
+        raise ModuleError("refused", "%s is another storage unit; it was left alone" % path)
+    return True
+
+
+def _refuse_in_use(unit):
+    below = filesystems.mounts_below(unit["path"])
+    if below:
+        raise ModuleError("refused", "%s is mounted inside the storage unit" % below[0])
+    pid = _serving_process(unit["unit_id"])
+    if pid:
+        raise ModuleError("refused", "%s is served by process %s" % (unit["path"], pid))
+
+
+def _serving_process(unit_id):
+    """The glusterfsd that was started with this unit's volfile."""
+    name = ("brick-%s.vol" % unit_id).encode("ascii")
+    for pid in os.listdir("/proc"):
+        if pid.isdigit():
+            try:
+                with open("/proc/%s/cmdline" % pid, "rb") as file:
+                    argv = file.read().split(b"\0")
+            except OSError:
+                continue  # it ended meanwhile
+            if argv[0].endswith(b"glusterfsd") and any(a.endswith(name) for a in argv):
+                return pid
+    return None
+
+
+def _drop(unit, ours, ctx):
+    path = unit["path"]
+    if not ours:
+        result = "absent"
+    elif unit.get("undo"):
+        result = _undo(path)
+    elif unit.get("wipe"):
+        result = _wipe(path, ctx)
+    else:
+        result = "kept"
+    return {"path": path, "result": result}
+
+
+def _undo(path):
+    """Only what init_unit made; data that arrived since keeps everything."""
+    record = marks.record(path)
+    if record.get("adopted"):
+        marks.drop(path, marks.RECORD)
+        return "undone"
+    if not _is_pristine(path):
+        return "kept"
+    _remove_tree(os.path.join(path, ".glusterfs"))
+    return _unmark(path, record, "undone")
+
+
+def _is_pristine(path):
+    """Only what glusterfsd itself makes at its start is in it: no file of a user."""
+    known = {".glusterfs", "lost+found", ".trashcan"}
+    return set(os.listdir(path)) <= known and not any(
+        os.listdir(os.path.join(path, name)) != ["internal_op"]
+        for name in (".trashcan",)
+        if os.path.isdir(os.path.join(path, name)) and os.listdir(os.path.join(path, name))
+    )
+
+
+def _wipe(path, ctx):
+    """Data first and marks last: a wipe that was cut short can be run again."""
+    record = marks.record(path)
+    for name in sorted(os.listdir(path)):
+        ctx.check_cancelled()
+        if name != "lost+found":
+            _remove_tree(os.path.join(path, name))
+    return _unmark(path, record, "wiped")
+
+
+def _remove_tree(path):
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path)
+    elif os.path.lexists(path):
+        os.unlink(path)
+
+
+def _unmark(path, record, result):
+    """Remove the directories that were made for the unit, or, of those that stay, the marks."""
+    _remove_tree(os.path.join(path, ".trashcan"))
+    for folder in init_unit.made_dirs(path, record):
+        try:
+            os.rmdir(folder)
+            sync_dir(os.path.dirname(folder))
+        except OSError:
+            break
+    if os.path.isdir(path):
+        for name in os.listxattr(path):
+            if name.startswith("trusted.") and name != marks.RECORD:
+                marks.drop(path, name)
+        marks.drop(path, marks.RECORD)
+    return result

@@ -1,0 +1,158 @@
+"""Make storage units: once in a unit's life, all of a call or none."""
+
+import json
+import os
+import uuid
+
+import fence
+import filesystems
+import marks
+from common import ModuleError, sync_dir
+
+
+def run(params, ctx):
+    """{"fence", "units": [{"path", "unit_id", "volume_id", "group", "position", "role", "fs_uuid",
+    "fsid", "create_parents": bool, "adopt": bool}]} → {"units": [{"path", "made_dirs": [path]}]}.
+
+    A unit that is there already, with the same ids, is left as it is. With `adopt`, a directory
+    that has this volume's id and data is put back in service. Raises ModuleError `refused`.
+    """
+    fence.enter(ctx, params["fence"])
+    table = filesystems.mounts()
+    for unit in params["units"]:
+        _refuse_unfit(unit, params["fence"]["cluster_id"], table)
+    made = []
+    try:
+        return {"units": [_make(unit, params["fence"], made) for unit in params["units"]]}
+    except BaseException:
+        for undo in reversed(made):
+            undo()
+        raise
+
+
+def _refuse_unfit(unit, cluster_id, table):
+    reason = _unfit(unit, cluster_id, table)
+    if reason:
+        raise ModuleError("refused", reason)
+
+
+def _unfit(unit, cluster_id, table):
+    """Why this path cannot become this unit; None when it can, or is it already."""
+    path = unit["path"]
+    if os.path.realpath(path) != path:
+        return "%s is reached through a symbolic link (%s)" % (path, os.path.realpath(path))
+    parent = marks.marked_parent(path)
+    if parent:
+        return "%s lies inside %s, which belongs to a volume" % (path, parent["path"])
+    return (
+        _wrong_fs(unit, table) or _wrong_volume(unit, cluster_id)
+        or _used(unit) or _no_parent(unit)
+    )  # fmt: skip
+
+
+def _wrong_fs(unit, table):
+    base = unit["path"]
+    while not os.path.isdir(base):
+        base = os.path.dirname(base)
+    mount = filesystems.mount_of(base, table)
+    if unit.get("fs_uuid") and unit["fs_uuid"] not in filesystems.fs_names(base, mount):
+        return "%s is on another file system than when it was checked" % unit["path"]
+    if unit.get("fsid") and unit["fsid"] != filesystems.fsid(base, mount):
+        return "%s is on another file system than when it was checked" % unit["path"]
+    return None
+
+
+def _wrong_volume(unit, cluster_id):
+    found, record = marks.volume_id(unit["path"]), marks.record(unit["path"])
+    if found and found != unit["volume_id"]:
+        return "%s belongs to another volume (volume id %s)" % (unit["path"], found)
+    if found and not (unit.get("adopt") or _is_it(record, unit, cluster_id)):
+        return "%s belongs to this volume already, as another storage unit" % unit["path"]
+    return None
+
+
+def _is_it(record, unit, cluster_id):
+    wanted = {"cluster": cluster_id, "volume": unit["volume_id"], "unit": unit["unit_id"]}
+    return bool(record) and all(record.get(key) == value for key, value in wanted.items())
+
+
+def _used(unit):
+    """Files in a directory without a volume id are somebody's."""
+    path = unit["path"]
+    if marks.volume_id(path) or not os.path.lexists(path):
+        return None
+    if not os.path.isdir(path):
+        return "%s is not a directory" % path
+    names = sorted(name for name in os.listdir(path) if name != "lost+found")
+    return "%s is not empty (%s)" % (path, ", ".join(names[:3])) if names else None
+
+
+def _no_parent(unit):
+    parent = os.path.dirname(unit["path"])
+    if unit.get("create_parents") or os.path.isdir(parent):
+        return None
+    return "%s does not exist" % parent
+
+
+def _make(unit, fenced, made):
+    """Make one unit; `made` collects how to undo each step."""
+    path = unit["path"]
+    if _is_it(marks.record(path), unit, fenced["cluster_id"]):
+        return {"path": path, "made_dirs": made_dirs(path, marks.record(path))}
+    dirs = _make_dirs(path, made)
+    adopted = marks.volume_id(path) is not None
+    if not adopted:
+        _set(path, marks.VOLUME_ID, uuid.UUID(unit["volume_id"]).bytes, os.XATTR_CREATE, made)
+    _set(path, marks.RECORD, _record(unit, fenced, len(dirs), adopted), 0, made)
+    for name, mode in ((".glusterfs", 0o600), (".glusterfs/indices", 0o600)):
+        _make_dir(os.path.join(path, name), mode, made)
+    sync_dir(path)
+    return {"path": path, "made_dirs": dirs}
+
+
+def _record(unit, fenced, depth, adopted):
+    """`made`: how many directories, from the unit's own upwards, did not exist before it."""
+    record = {key: unit[key] for key in ("group", "position")}
+    record.update(
+        cluster=fenced["cluster_id"], volume=unit["volume_id"], unit=unit["unit_id"],
+        role=unit.get("role", "data"), task=fenced.get("task"), made=depth,
+        adopted=adopted,
+    )  # fmt: skip
+    return json.dumps(record, sort_keys=True, separators=(",", ":")).encode("utf-8")
+
+
+def made_dirs(path, record):
+    """The directories that were made for a unit, the deepest first."""
+    dirs = []
+    for _ in range((record or {}).get("made", 0)):
+        dirs.append(path)
+        path = os.path.dirname(path)
+    return dirs
+
+
+def _make_dirs(path, made):
+    """Make the directory and its missing parents; returns what was made, the deepest first."""
+    missing = []
+    while not os.path.isdir(path):
+        missing.append(path)
+        path = os.path.dirname(path)
+    for folder in reversed(missing):
+        _make_dir(folder, 0o755, made)
+        sync_dir(os.path.dirname(folder))
+    return missing
+
+
+def _make_dir(path, mode, made):
+    if not os.path.isdir(path):
+        os.mkdir(path, mode)
+        made.append(lambda: os.rmdir(path))
+        os.chmod(path, mode)
+
+
+def _set(path, name, value, flags, made):
+    before = marks.get(path, name)
+    os.setxattr(path, name, value, flags)
+    if before is None:
+        made.append(lambda: marks.drop(path, name))
+    else:
+        made.append(lambda: os.setxattr(path, name, before))

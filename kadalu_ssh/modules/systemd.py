@@ -1,0 +1,114 @@
+"""systemctl, one call per purpose for all units together."""
+
+import os
+
+import common
+
+_PROPERTIES = (
+    "Id", "LoadState", "ActiveState", "SubState", "UnitFileState", "MainPID", "Result",
+    "FragmentPath", "InvocationID", "ExecMainStatus",
+    "ExecMainCode", "ActiveEnterTimestamp", "NRestarts",
+)  # fmt: skip
+_ABSENT = {"LoadState": "not-found", "ActiveState": "inactive", "SubState": "dead"}
+
+
+def version():
+    """systemd's version as text, read off the name of its library; None where it does not run."""
+    if not os.path.isdir("/run/systemd/system"):
+        return None
+    for folder in _library_folders():
+        for name in _names_in(folder):
+            if name.startswith("libsystemd-shared-") and name.endswith(".so"):
+                digits = name[len("libsystemd-shared-") : -len(".so")]
+                return digits.split(".")[0].split("-")[0].split("~")[0]
+    return None
+
+
+def _library_folders():
+    multiarch = [os.path.join("/usr/lib", n, "systemd") for n in _names_in("/usr/lib") if "-" in n]
+    return multiarch + ["/usr/lib64/systemd", "/usr/lib/systemd", "/lib/systemd"]
+
+
+def _names_in(folder):
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []
+
+
+def show(ctx, names):
+    """{name: {property: text}} of all `names`; an unknown unit has LoadState not-found."""
+    names = list(dict.fromkeys(names))
+    if not names:
+        return {}
+    argv = ["systemctl", "show", "--property", ",".join(_PROPERTIES), "--"] + names
+    status, out, err = ctx.command(argv, limit=30)
+    blocks = [dict(_pair(line) for line in b.splitlines()) for b in out.strip().split("\n\n")]
+    if status != 0 or len(blocks) != len(names):
+        reason = (err.strip() or "no answer").splitlines()[-1]
+        raise common.ModuleError("systemd", "systemctl show: %s" % reason, err)
+    return {name: dict(_ABSENT, **block) for name, block in zip(names, blocks)}
+
+
+def _pair(line):
+    key, _, value = line.partition("=")
+    return key, value
+
+
+def is_active(state):
+    """True when it runs, or is being started for the first time."""
+    return state.get("ActiveState") in ("active", "reloading") or (
+        state.get("ActiveState") == "activating" and state.get("SubState") != "auto-restart"
+    )
+
+
+def is_enabled(state):
+    return state.get("UnitFileState") in ("enabled", "enabled-runtime")
+
+
+def do(ctx, verb, names, options=()):
+    """One systemctl call for all `names`; returns what it complained about, empty when all went.
+
+    Which unit failed is learnt from `show`: systemctl goes on with the others.
+    """
+    if not names and verb != "daemon-reload":
+        return ""
+    argv = ["systemctl", "--quiet"] + list(options) + [verb, "--"] + list(names)
+    status, out, err = ctx.command(argv)
+    return "" if status == 0 else (err or out or "systemctl %s failed" % verb).strip()
+
+
+def failure(state):
+    """A line on why a unit is not running."""
+    result = state.get("Result", "")
+    if state.get("LoadState") == "not-found":
+        return "systemd does not know it"
+    if result == "exit-code" or state.get("ExecMainStatus", "0") not in ("0", ""):
+        return "exit status %s" % state.get("ExecMainStatus", "?")
+    if result in ("", "success"):
+        return "%s (%s)" % (state.get("ActiveState"), state.get("SubState"))
+    return result
+
+
+def last_errors(path, offset=0, count=3):
+    """The last error and critical lines of a GlusterFS log, after byte `offset`, without stamps."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(offset, file.tell() - 65536) if file.tell() >= offset else 0)
+            lines = file.read().decode("utf-8", "backslashreplace").splitlines()
+    except OSError:
+        return []
+    return [_message(line) for line in lines if _is_error(line)][-count:]
+
+
+def _is_error(line):
+    return line.startswith("[") and line.partition("] ")[2][:2] in ("E ", "C ")
+
+
+def _message(line):
+    """`[stamp] E [MSGID: 1] [file.c:1:func] 0-vol-posix: text` → `vol-posix: text`."""
+    rest = line.partition("] ")[2][2:]
+    while rest.startswith("["):
+        rest = rest.partition("] ")[2]
+    return rest.partition("-")[2] if rest[:1].isdigit() else rest
