@@ -15,5 +15,6 @@ def check(job, item):
 
 
 def _is_to_be_made(job, item):
-    """In a rehearsal: a unit this host never had, at a path that carries no other's mark."""
-    return item["id"] not in job.owned_before and marks.volume_id(item["path"]) is None
+    """In a rehearsal: a unit this host never had, at a path that no other volume has marked."""
+    found = marks.volume_id(item["path"])
+    return item["id"] not in job.owned_before and found in (None, item["volume_id"])

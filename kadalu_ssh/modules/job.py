@@ -121,9 +121,16 @@ class Job(object):
 
     def finish(self):
         """Write down what is in place, and answer."""
+        if not self.check:
+            self._settle()
+            self._save()
+        return self._answer()
+
+    def _settle(self):
+        """Take over what came of the items; what failed stays intended, and so stays ours."""
         book = self.ledger
         for key in self.gone:
-            for entries in (book.intended, book.applied, book.pending):
+            for entries in (book.intended, book.applied):
                 entries.pop(key, None)
             book.made.discard(key)
         for item in self.wanted:
@@ -131,9 +138,6 @@ class Job(object):
                 book.applied[item["id"]] = item
             else:
                 book.applied.pop(item["id"], None)
-        if not self.check:
-            self._save()
-        return self._answer()
 
     def _save(self):
         """A full disk must not hide what was done: the intended ledger covers it."""
