@@ -148,7 +148,8 @@ class Job(object):
             self.report(item, "failed", reason="%s: %s" % (error.strerror, error.filename))
 
     def _answer(self):
-        items = list(self.results.values())
+        order = {key: place for place, key in enumerate(self._all_wanted)}
+        items = sorted(self.results.values(), key=lambda r: order.get(r["id"], len(order)))
         names = {unit_name(item) for item in self.wanted}
         applied = self.ledger.applied_digest()
         return {

@@ -89,7 +89,7 @@ def _wrong_record(path, unit, cluster_id):
     found = record(path)
     if not found:
         return "%s carries no record of kadalu (%s)" % (path, RECORD)
-    if found.get("cluster") != cluster_id:
+    if cluster_id and found.get("cluster") != cluster_id:
         return "%s belongs to cluster %s" % (path, found.get("cluster"))
     if found.get("unit") != unit["unit_id"]:
         return "%s is another storage unit (%s)" % (path, found.get("unit"))

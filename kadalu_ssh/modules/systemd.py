@@ -7,7 +7,7 @@ import common
 _PROPERTIES = (
     "Id", "LoadState", "ActiveState", "SubState", "UnitFileState", "MainPID", "Result",
     "FragmentPath", "InvocationID", "ExecMainStatus",
-    "ExecMainCode", "ActiveEnterTimestamp", "NRestarts",
+    "ExecMainCode", "ActiveEnterTimestampMonotonic", "NRestarts",
 )  # fmt: skip
 _ABSENT = {"LoadState": "not-found", "ActiveState": "inactive", "SubState": "dead"}
 

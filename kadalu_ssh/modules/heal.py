@@ -1,0 +1,135 @@
+"""What waits for healing, and having it healed now."""
+
+import os
+import re
+import time
+import xml.etree.ElementTree as tree
+
+import rpc
+from common import ModuleError
+
+_OPERATIONS = {"info": [], "summary": ["info-summary"], "split-brain": ["split-brain-info"]}
+_LAUNCH = {"start": 1, "full": 2}
+# What info-summary makes of a brick that is not connected.
+_MANGLED = re.compile(r"^Failed to process entries completely\. |totalNumberOfEntries\d*$|[()]")
+# A self-heal daemon that has just started refuses until its graph is up. Seconds.
+_PATIENCE = 10.0
+# glfsheal writes its log there, whatever it is told.
+_LOGS = "/var/log/glusterfs"
+
+
+def run(params, ctx):
+    """`op` info | summary | split-brain: {"volume": xlator name, "volfile", "glfsheal"}
+    → {"bricks": [{"name", "status", "connected", "count", "split_brain", "possibly_healing",
+    "entries": [{"path", "gfid", "state"}]}]}; counts are None for a brick that is not connected.
+
+    start | full: {"sockets": [{"sock", "xlators": [names]}]}: tell self-heal daemons to crawl
+    → {"daemons": [{"sock", "reason": text | None, "status": {child: text}}]}.
+    resolve: {"volume", "volfile", "glfsheal", "policy": "bigger-file" | "latest-mtime" |
+    "source-brick", "source": "HOST:PATH" (source-brick), "file": path in the volume} → {"output"}.
+    """
+    if params["op"] in _LAUNCH:
+        return {"daemons": [_launch(params, daemon, ctx) for daemon in params["sockets"]]}
+    if params["op"] == "resolve":
+        return _resolve(params, ctx)
+    status, out, err = _glfsheal(params, ctx, _OPERATIONS[params["op"]] + ["--xml"])
+    return {"bricks": [_brick(node) for node in _answer(status, out, err).iter("brick")]}
+
+
+def _glfsheal(params, ctx, words):
+    """The order of its words is fixed: operation, then --xml, and the volfile last."""
+    os.makedirs(_LOGS, 0o755, exist_ok=True)
+    argv = [params["glfsheal"], params["volume"]] + words
+    return ctx.command(argv + ["volfile-path", params["volfile"]])
+
+
+def _answer(status, out, err):
+    try:
+        root = tree.fromstring(out)  # noqa: S314 - from a program of this host
+    except tree.ParseError:
+        said = (err.strip() or out.strip() or "no output").splitlines()[-1]
+        raise ModuleError("glusterfs", "glfsheal failed (exit status %d): %s" % (status, said), out)
+    error = root.findtext(".//opErrstr") or ""
+    if root.find(".//brick") is None:
+        raise ModuleError("glusterfs", "glfsheal: %s" % (error or "no bricks in its answer"), out)
+    return root
+
+
+def _brick(node):
+    status = (node.findtext("status") or "").strip()
+    connected = status == "Connected"
+    entries = [_entry(file) for file in node.findall("file")]
+    split_brain = _count(node.findtext("numberOfEntriesInSplitBrain"))
+    if split_brain is None and connected:
+        split_brain = sum(1 for entry in entries if entry["state"] == "split-brain")
+    return {
+        "name": node.findtext("name") or "",
+        "status": "connected" if connected else "disconnected",
+        "reason": None if connected else _MANGLED.sub("", status) or "no answer",
+        "connected": connected,
+        "count": _total(node) if connected else None,
+        "split_brain": split_brain if connected else None,
+        "possibly_healing": _count(node.findtext("numberOfEntriesPossiblyHealing")),
+        "entries": entries if connected else [],
+    }
+
+
+def _total(node):
+    total = node.findtext("numberOfEntries")
+    return _count(total if total is not None else node.findtext("totalNumberOfEntries"))
+
+
+def _count(text):
+    return int(text) if text is not None and text.strip().isdigit() else None
+
+
+def _entry(file):
+    """`path - Is in split-brain`; a file whose name the brick does not know shows as its gfid."""
+    text = (file.text or "").strip()
+    state = "pending"
+    for words, meaning in (
+        (" - Is in split-brain", "split-brain"), (" - Possibly undergoing heal", "healing")
+    ):  # fmt: skip
+        if words in text:
+            text, state = text.replace(words, ""), meaning
+    path = None if re.match(r"^<gfid:[0-9a-f-]+>$", text) else text
+    return {"path": path, "gfid": file.get("gfid"), "state": state}
+
+
+def _launch(params, daemon, ctx):
+    values = {"xl-op": _LAUNCH[params["op"]], "count": len(daemon["xlators"])}
+    for number, name in enumerate(daemon["xlators"]):
+        values["xl-%d" % number] = name
+        values[name] = number
+    answer = {"sock": daemon["sock"], "reason": None, "status": {}}
+    try:
+        found = _patiently(lambda: rpc.call(daemon["sock"], rpc.TRANSLATOR_OP, "", values), ctx)
+        answer["status"] = {k: v for k, v in sorted(found.items()) if k.endswith("-status")}
+    except OSError as error:
+        answer["reason"] = "the self-heal daemon does not run (%s)" % error.strerror
+    except ModuleError as error:
+        answer["reason"] = error.reason
+    return answer
+
+
+def _patiently(ask, ctx):
+    end = time.monotonic() + _PATIENCE
+    while True:
+        ctx.check_cancelled()
+        try:
+            return ask()
+        except ModuleError:
+            if time.monotonic() > end:
+                raise
+        time.sleep(0.1)
+
+
+def _resolve(params, ctx):
+    words = [params["policy"]]
+    if params["policy"] == "source-brick":
+        words.append(params["source"])
+    status, out, err = _glfsheal(params, ctx, words + [params["file"]])
+    if status != 0:
+        said = (out.strip() or err.strip() or "no output").splitlines()[-1]
+        raise ModuleError("glusterfs", said, out + err)
+    return {"output": out.strip()}
