@@ -133,3 +133,29 @@ def space(path):
         "inodes": status.f_files,
         "read_only": bool(status.f_flag & os.ST_RDONLY),
     }
+
+
+def users(path, limit=5):
+    """Processes that stand in, or have open, something below a mount point: ["bash (pid 12)"].
+
+    Read from links in /proc, which never touches the mount itself: it may hang.
+    """
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        home = "/proc/" + pid
+        if len(found) < limit and any(is_inside(link, path) for link in _links(home)):
+            with open(home + "/comm") as file:
+                found.append("%s (pid %s)" % (file.readline().strip(), pid))
+    return found
+
+
+def _links(home):
+    """What a process has as its directory, its root, and its open files; nothing if it ended."""
+    links = []
+    try:
+        names = ["cwd", "root"] + ["fd/" + name for name in os.listdir(home + "/fd")]
+        for name in names:
+            links.append(os.readlink(os.path.join(home, name)))
+    except OSError:
+        pass
+    return links

@@ -45,7 +45,7 @@ def _glfsheal(params, ctx, words):
 
 def _answer(status, out, err):
     try:
-        root = tree.fromstring(out)  # noqa: S314 - from a program of this host
+        root = tree.fromstring(out)
     except tree.ParseError:
         said = (err.strip() or out.strip() or "no output").splitlines()[-1]
         raise ModuleError("glusterfs", "glfsheal failed (exit status %d): %s" % (status, said), out)

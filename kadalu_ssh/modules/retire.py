@@ -1,5 +1,6 @@
 """What is ours and no longer wanted: stopped, then removed. Data is never touched."""
 
+import filesystems
 import items_file
 import systemd
 from job import unit_name
@@ -16,12 +17,18 @@ def processes(job):
     for item in ready:
         name = unit_name(item)
         if systemd.is_active(states.get(name, {})):
-            reason = "did not stop: %s" % systemd.failure(states[name])
-            job.report(item, "failed", "stop", reason)
+            job.report(item, "failed", "stop", _why_it_runs(item, states[name]))
         elif name in active:
             job.removed(item, "stop, disable" if item["kind"] == "service" else "unmount")
         else:
             job.gone.append(item["id"])
+
+
+def _why_it_runs(item, state):
+    users = filesystems.users(item["path"]) if item["kind"] == "mount" else []
+    if users:
+        return "%s is in use by %s" % (item["path"], ", ".join(users))
+    return "did not stop: %s" % systemd.failure(state)
 
 
 def _is_there(state):
@@ -39,12 +46,12 @@ def _may_end(job, item):
 
 def files(job):
     """Remove files and empty directories of ours; those of a process that goes on stay."""
-    kept = _files_in_use(job)
+    kept = _in_use(job)
     for item in job.obsolete:
-        if item["kind"] == "unit":
+        if item["id"] in kept:
+            job.report(item, "skipped", reason="%s still uses it" % kept[item["id"]])
+        elif item["kind"] == "unit":
             job.removed(item, "no longer looked after")
-        elif item["kind"] == "file" and item["path"] in kept:
-            job.report(item, "blocked", reason="%s still uses it" % kept[item["path"]])
         elif item["kind"] == "file":
             job.attempt(items_file.remove, item)
     deepest_first = sorted(job.obsolete, key=lambda item: item.get("path", ""), reverse=True)
@@ -53,10 +60,11 @@ def files(job):
             job.attempt(items_file.remove_dir, item)
 
 
-def _files_in_use(job):
-    """{path: unit name} of files of processes that could not be ended."""
+def _in_use(job):
+    """{item id: unit name} of what processes that could not be ended still use."""
     kept = {}
     for item in job.obsolete:
         if job.results.get(item["id"], {}).get("status") in ("blocked", "failed"):
-            kept.update((path, unit_name(item)) for path in item.get("files", []))
+            used = ["file:" + path for path in item.get("files", [])] + item.get("requires", [])
+            kept.update((key, unit_name(item)) for key in used)
     return kept

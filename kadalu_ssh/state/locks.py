@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from kadalu_ssh.files import read_text
 from kadalu_ssh.model.errors import Failed, Locked
-from kadalu_ssh.state.files import read_text
 
 _RETRY_SECONDS = 0.1
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import msgspec
 
+from kadalu_ssh.files import read_text, write_private
 from kadalu_ssh.model.errors import Failed, Refused
 from kadalu_ssh.model.names import shown
 from kadalu_ssh.model.records import Document
 from kadalu_ssh.state.document import decode, digest, encode
-from kadalu_ssh.state.files import read_text, write_private
 
 
 class Index(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

@@ -1,0 +1,195 @@
+"""Every command: its words, its arguments, the operation it calls. Imports nothing heavy."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Arg:
+    """An argument: the words and keywords of argparse's add_argument."""
+
+    flags: tuple[str, ...]
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Command:
+    noun: str
+    verb: str
+    """Empty for a command of one word: `mount`."""
+    help: str
+    example: str
+    operation: str
+    """`module:function` in `kadalu_ssh.operations`."""
+    args: tuple[Arg, ...] = ()
+    render: str = ""
+    """Function of `cli.render` for the text of a listing; empty: the summary line is enough."""
+    mutating: bool = False
+
+
+def arg(*flags: str, **options: Any) -> Arg:
+    return Arg(flags, options)
+
+
+def flag(name: str, text: str) -> Arg:
+    return arg(name, action="store_true", help=text)
+
+
+def names(text: str) -> list[str]:
+    """`A,B,C` → names."""
+    return [name for name in text.split(",") if name]
+
+
+_CLUSTER = arg("name", metavar="NAME", help="cluster name")
+_HOST = arg("host", metavar="[CLUSTER/]HOST", help="inventory name of the node")
+_VOLUME = arg("volume", metavar="[CLUSTER/]VOLUME", help="volume name")
+_ANY_VOLUME = arg("volume", metavar="[CLUSTER/]VOLUME", nargs="?", help="one volume only")
+
+_CLUSTERS = (
+    Command(
+        "cluster", "init", "make a cluster of the named nodes",
+        "kadalu cluster init prod --nodes=server1,server2,server3", "cluster:init",
+        (
+            _CLUSTER,
+            arg("--meta-servers", type=names, default=[], metavar="A,B,C",
+                help="nodes that keep the state (default: the first, or the first three)"),
+            arg("--nodes", type=names, default=[], metavar="A,B,C", help="nodes to add"),
+        ),
+        mutating=True,
+    ),
+    Command("cluster", "create", "make a cluster without nodes", "kadalu cluster create prod",
+            "cluster:create", (_CLUSTER,), mutating=True),
+    Command("cluster", "list", "list the clusters of this workspace", "kadalu cluster list",
+            "cluster:list_clusters", render="clusters"),
+    Command("cluster", "use", "choose the cluster of commands that name none",
+            "kadalu cluster use prod", "cluster:use", (_CLUSTER,), mutating=True),
+    Command(
+        "cluster", "rename", "give a cluster another name", "kadalu cluster rename prod prod1",
+        "cluster:rename", (arg("old", metavar="OLD"), arg("new", metavar="NEW")), mutating=True,
+    ),
+    Command("cluster", "delete", "give all nodes back and forget the cluster",
+            "kadalu cluster delete prod", "cluster:delete", (_CLUSTER,), mutating=True),
+    Command(
+        "cluster", "status", "show which nodes answer", "kadalu cluster status prod",
+        "cluster:status", (arg("name", metavar="NAME", nargs="?"),), "cluster_status",
+    ),
+    Command("cluster", "meta list", "list the nodes that keep the state",
+            "kadalu cluster meta list", "meta:list_meta", render="meta_servers"),
+    Command("cluster", "meta add", "keep the state on one more node",
+            "kadalu cluster meta add server4", "meta:add", (arg("node", metavar="NODE"),),
+            mutating=True),
+    Command("cluster", "meta remove", "keep the state on one node less",
+            "kadalu cluster meta remove server4", "meta:remove", (arg("node", metavar="NODE"),),
+            mutating=True),
+)  # fmt: skip
+
+_NODES = (
+    Command(
+        "node", "add", "take a host into the cluster", "kadalu node add server4 --install",
+        "node:add",
+        (
+            _HOST,
+            arg("--address", help="its name in volfiles, when it is not its inventory name"),
+            arg("--user", help="login user, when the inventory does not know the host yet"),
+            arg("--port", type=int, help="SSH port"),
+            arg("--key", metavar="FILE", help="private key"),
+            flag("--meta-server", "let it keep the state too"),
+            flag("--install", "install the distribution's GlusterFS packages first"),
+        ),
+        mutating=True,
+    ),
+    Command("node", "list", "list the nodes", "kadalu node list --status", "node:list_nodes",
+            (flag("--status", "ask every node whether it answers"),), "nodes"),
+    Command("node", "info", "show what is known of a node", "kadalu node info server1",
+            "node:info", (_HOST,), "node_info"),
+    Command("node", "update", "probe a node again", "kadalu node update server1", "node:update",
+            (_HOST,), mutating=True),
+    Command("node", "remove", "give a node back", "kadalu node remove server4", "node:remove",
+            (_HOST, flag("--lost", "it will never answer again")), mutating=True),
+    Command(
+        "node", "check", "check everything that a node needs", "kadalu node check server1 server2",
+        "node:check",
+        (
+            arg("hosts", metavar="HOST", nargs="*", help="inventory names (default: all nodes)"),
+            flag("--install", "install the distribution's GlusterFS packages where missing"),
+        ),
+        "node_check", mutating=True,
+    ),
+    Command("node", "accept-key", "trust a host key that has changed",
+            "kadalu node accept-key server1", "node:accept_key", (_HOST,), mutating=True),
+)  # fmt: skip
+
+_VOLUMES = (
+    Command(
+        "volume", "create", "make a volume and start it",
+        "kadalu volume create vol1 replica 3 server1:/data/vol1 server2:/data/vol1 "
+        "server3:/data/vol1",
+        "volume_create:create",
+        (
+            arg("name", metavar="[CLUSTER/]NAME", help="name of the volume"),
+            arg("words", metavar="[TYPE] UNIT", nargs="+", help="for example: replica 3 HOST:/DIR"),
+            flag("--no-start", "do not start it"),
+            arg("--brick-fs", choices=("xfs", "ext4", "btrfs", "zfs"), help="for devices"),
+            arg("--fs-opts", metavar="OPTS", help="for devices"),
+            flag("--use-lvm", "for devices"),
+            flag("--allow-rootdirs", "permit paths on the root file system"),
+            flag("--create-parents", "make missing parent directories"),
+            arg("--volume-id", metavar="UUID", help="use the units of this deleted volume again"),
+            flag("--assume-order", "with --volume-id: trust the order where a unit has no record"),
+            flag("--auto-add-nodes", "add hosts that are not nodes yet"),
+            flag("--same-node", "permit two copies on one node"),
+            arg("--option", dest="options", metavar="K=V", action="append", default=[],
+                help="set a volume option from the start"),
+        ),
+        mutating=True,
+    ),
+    Command("volume", "list", "list the volumes", "kadalu volume list --status",
+            "volume_view:list_volumes",
+            (flag("--status", "ask the nodes for health and utilization"),), "volumes"),
+    Command("volume", "info", "show how volumes are made", "kadalu volume info vol1",
+            "volume_view:info", (_ANY_VOLUME,), "volume_info"),
+    Command("volume", "status", "show how volumes are doing", "kadalu volume status vol1",
+            "volume_view:status",
+            (_ANY_VOLUME, flag("--detail", "file systems, devices and inodes too")),
+            "volume_status"),
+    Command("volume", "start", "start a volume", "kadalu volume start vol1", "volume:start",
+            (_VOLUME, flag("--force", "start what is down of a started volume")), mutating=True),
+    Command("volume", "stop", "stop a volume", "kadalu volume stop vol1", "volume:stop",
+            (_VOLUME,), mutating=True),
+    Command("volume", "delete", "forget a stopped volume", "kadalu volume delete vol1 --wipe",
+            "volume:delete", (_VOLUME, flag("--wipe", "erase its data")), mutating=True),
+    Command("volume", "rename", "give a volume another name", "kadalu volume rename vol1 homes",
+            "volume:rename", (_VOLUME, arg("new", metavar="NEW")), mutating=True),
+)  # fmt: skip
+
+_HEAL_ARGS = (_VOLUME, flag("--summary", "counts only"))
+_OTHERS = (
+    Command("volume", "heal-info", "show what waits to be healed", "kadalu volume heal-info vol1",
+            "heal:info", _HEAL_ARGS, "heal_info"),
+    Command("heal", "info", "show what waits to be healed", "kadalu heal info vol1 --summary",
+            "heal:info", _HEAL_ARGS, "heal_info"),
+    Command(
+        "mount", "", "mount a volume on a host of the inventory",
+        "kadalu mount vol1 client1:/mnt/vol1 --persist", "client:mount",
+        (
+            _VOLUME,
+            arg("target", metavar="[HOST:]DIR", help="where; without HOST: on this machine"),
+            arg("-o", dest="options", metavar="OPTS", action="append", default=[],
+                help="mount options, separated by commas"),
+            flag("--persist", "mount it again after a reboot"),
+        ),
+        mutating=True,
+    ),
+    Command("umount", "", "unmount a volume", "kadalu umount client1:/mnt/vol1", "client:umount",
+            (arg("target", metavar="[HOST:]DIR"),), mutating=True),
+    Command("client", "list", "list the mounts that kadalu made", "kadalu client list vol1",
+            "client:list_clients", (_ANY_VOLUME,), "clients"),
+    Command("doctor", "", "check this machine and workspace", "kadalu doctor", "doctor:doctor",
+            render="doctor"),
+    Command("completion", "", "print the line that enables completion in a shell",
+            'eval "$(kadalu completion bash)"', "",
+            (arg("shell", choices=("bash", "zsh", "fish")),)),
+)  # fmt: skip
+
+COMMANDS = (*_CLUSTERS, *_NODES, *_VOLUMES, *_OTHERS)
+ALIASES = {"pool": "cluster"}

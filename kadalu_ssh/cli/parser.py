@@ -1,0 +1,157 @@
+"""argv → the command and its arguments. Global flags may stand before or after the verb."""
+
+import argparse
+import difflib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from kadalu_ssh.cli.commands import ALIASES, COMMANDS, Arg, Command, arg, flag
+from kadalu_ssh.model.errors import Refused
+
+GLOBALS: tuple[Arg, ...] = (
+    arg("-C", "--workspace", type=Path, metavar="DIR", help="where inventory.yml and state/ are"),
+    arg("-i", "--inventory", type=Path, metavar="FILE", help="default: WORKSPACE/inventory.yml"),
+    arg("--cluster", metavar="NAME", help="the cluster meant, where no name says it"),
+    arg("--forks", type=int, metavar="N", help="connections started at once (30)"),
+    arg("--timeout", type=float, metavar="SECONDS", help="to wait for a connection (10)"),
+    arg("--lock-timeout", type=float, metavar="SECONDS", help="to wait for the lock (30)"),
+    arg("--host-key-checking", choices=("strict", "accept-new", "off"), help="(accept-new)"),
+    flag("--force-no-quorum", "change the state without a majority of its replicas"),
+    flag("--json", "print one JSON document"),
+    arg("--mode", choices=("script",), help="script: answer yes to confirmations"),
+    arg("-y", "--yes", action="store_true", help="answer yes to confirmations"),
+    flag("--dry-run", "show what would change, change nothing"),
+    arg("-v", "--verbose", action="count", help="show what was changed"),
+    flag("--no-color", "no colours"),
+)
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises instead of exiting, so that --json can report usage errors too."""
+
+    def error(self, message: str) -> NoReturn:
+        usage = self.format_usage().strip().removeprefix("usage: ")
+        raise Refused(message, hint=f"usage: {usage}")
+
+
+def _add(parser: argparse.ArgumentParser, args: Sequence[Arg], **extra: Any) -> None:
+    for item in args:
+        parser.add_argument(*item.flags, **{**item.options, **extra})
+
+
+def global_parser() -> Parser:
+    """The flags that every command has; an absent one leaves no trace, so both places work."""
+    parser = Parser(add_help=False, argument_default=argparse.SUPPRESS)
+    _add(parser, GLOBALS, default=argparse.SUPPRESS)
+    return parser
+
+
+def parse(argv: Sequence[str]) -> tuple[Command | None, argparse.Namespace]:
+    """The command, or None where help was asked for (and printed), with its arguments."""
+    early, rest = _leading_globals(argv)
+    noun = ALIASES.get(rest[0], rest[0]) if rest else ""
+    commands = [command for command in COMMANDS if command.noun == noun]
+    if not rest or rest[0] in ("-h", "--help"):
+        print(overview())
+        return None, early
+    if not commands:
+        raise Refused(f"unknown command {rest[0]!a}", hint=_guess(rest[0], nouns()))
+    command, words = _verb(commands, rest)
+    if command is None:
+        print(noun_help(rest[0], commands))
+        return None, early
+    parser = command_parser(command, rest[0])
+    if "-h" in words or "--help" in words:
+        parser.print_help()
+        return None, early
+    return command, parser.parse_args(words, namespace=early)
+
+
+def _leading_globals(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """Global flags before the noun. argparse would take them from anywhere, so they are cut off."""
+    values = {f for item in GLOBALS if "action" not in item.options for f in item.flags}
+    at = 0
+    while at < len(argv) and argv[at].startswith("-") and argv[at] not in ("-h", "--help"):
+        at += 2 if argv[at] in values else 1
+    return global_parser().parse_args(argv[:at]), list(argv[at:])
+
+
+def _verb(commands: list[Command], rest: list[str]) -> tuple[Command | None, list[str]]:
+    if not commands[0].verb:
+        return commands[0], rest[1:]
+    words = rest[1:]
+    flags, words = _leading_globals_words(words)
+    for count in (2, 1):
+        verb = " ".join(words[:count])
+        for command in commands:
+            if command.verb == verb:
+                return command, [*flags, *words[count:]]
+    if not words or words[0] in ("-h", "--help") or _is_prefix(commands, words):
+        return None, []
+    verbs = [command.verb for command in commands]
+    raise Refused(f"unknown command {rest[0]} {words[0]!a}", hint=_guess(words[0], verbs))
+
+
+def _leading_globals_words(words: list[str]) -> tuple[list[str], list[str]]:
+    _, rest = _leading_globals(words)
+    return words[: len(words) - len(rest)], rest
+
+
+def _is_prefix(commands: list[Command], words: list[str]) -> bool:
+    """`cluster meta` alone, or with --help."""
+    more = words[1:] in ([], ["-h"], ["--help"])
+    return more and any(command.verb.startswith(words[0] + " ") for command in commands)
+
+
+def _guess(word: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(word, known, 1)
+    return f"did you mean {close[0]}?" if close else f"there are: {', '.join(known)}"
+
+
+def nouns() -> list[str]:
+    return list(dict.fromkeys(command.noun for command in COMMANDS))
+
+
+def command_parser(command: Command, noun: str) -> Parser:
+    """The parser of one command: only the one that is used is ever built."""
+    parser = Parser(
+        prog=" ".join(filter(None, ["kadalu", noun, command.verb])),
+        description=command.help[0].upper() + command.help[1:] + ".",
+        epilog=f"example:\n  {command.example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _add(parser, command.args)
+    group = parser.add_argument_group("everywhere")
+    for item in GLOBALS:
+        group.add_argument(*item.flags, **{**item.options, "default": argparse.SUPPRESS})
+    return parser
+
+
+def overview() -> str:
+    """`kadalu --help`."""
+    lines = ["usage: kadalu [GLOBAL] NOUN VERB [ARGS]", "", "GlusterFS storage over SSH.", ""]
+    width = max(len(f"{c.noun} {c.verb}") for c in COMMANDS)
+    lines += [f"  {f'{c.noun} {c.verb}'.strip():<{width}}  {c.help}" for c in COMMANDS]
+    lines += ["", "Every command has --help. `pool` is another word for `cluster`.", "", "example:"]
+    return "\n".join([*lines, "  kadalu cluster init prod --nodes=server1,server2,server3"])
+
+
+def noun_help(noun: str, commands: Sequence[Command]) -> str:
+    """`kadalu volume --help`."""
+    width = max(len(command.verb) for command in commands)
+    lines = [f"usage: kadalu {noun} VERB [ARGS]", ""]
+    lines += [f"  {command.verb:<{width}}  {command.help}" for command in commands]
+    return "\n".join([*lines, "", "example:", f"  {commands[0].example}"])
+
+
+def workspace_of(args: argparse.Namespace) -> Path:
+    """-C, KADALU_WORKSPACE, the current directory if it is one, else ~/.config/kadalu."""
+    given = getattr(args, "workspace", None) or os.environ.get("KADALU_WORKSPACE")
+    if given:
+        return Path(given).expanduser().absolute()
+    here = Path.cwd()
+    if (here / "inventory.yml").exists() or (here / "state").is_dir():
+        return here
+    return Path("~/.config/kadalu").expanduser()

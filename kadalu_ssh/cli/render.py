@@ -1,0 +1,181 @@
+"""Listings as text. Each function takes an Outcome's data."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from kadalu_ssh.model.sizes import format_size
+
+Data = dict[str, Any]
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[object]], indent: str = "") -> str:
+    """Columns of equal width. (tabulate takes 50 ms to import: too long for `volume list`.)"""
+    cells = [list(headers), *(["" if c is None else str(c) for c in row] for row in rows)]
+    widths = [max(len(row[at]) for row in cells) for at in range(len(headers))]
+    lines = (
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        for row in cells
+    )
+    return "\n".join((indent + line).rstrip() for line in lines)
+
+
+def clusters(data: Data) -> str:
+    if not data["clusters"]:
+        return "No clusters yet. Make one: kadalu cluster init NAME --nodes=A,B,C"
+    return table(
+        ["", "Name", "ID", "Nodes", "Volumes"],
+        [
+            ("*" if c["current"] else "", c["name"], c["id"], c["nodes"], c["volumes"])
+            for c in data["clusters"]
+        ],
+    )
+
+
+def cluster_status(data: Data) -> str:
+    head = f"Cluster Name: {data['name']}\nCluster ID: {data['id']}\n"
+    rows = [("*" if n["meta_server"] else " ", n["name"], _state(n)) for n in data["nodes"]]
+    width = max([len(name) for _, name, _ in rows] + [len("Node")])
+    lines = [f"  {'Node':<{width}}    State"]
+    lines += [f"{star} {name:<{width}}    {state}" for star, name, state in rows]
+    return "\n".join([head, *lines])
+
+
+def _state(node: Data) -> str:
+    return f"{node['state']} ({node['reason']})" if node.get("reason") else str(node["state"])
+
+
+def meta_servers(data: Data) -> str:
+    rows = [(m["name"], m["id"]) for m in data["meta_servers"]]
+    return (
+        table(["Meta server", "ID"], rows) if rows else "No meta servers: the cluster has no nodes."
+    )
+
+
+def nodes(data: Data) -> str:
+    if not data["nodes"]:
+        return "No nodes yet. Add one: kadalu node add HOST"
+    headers = ["", "Node", "Address", "Zone", "GlusterFS", "Units"]
+    rows = [
+        ["*" if n["meta_server"] else "", n["name"], n["address"], n["zone"]]
+        + [n["glusterfs"], n["units"]]
+        for n in data["nodes"]
+    ]  # fmt: skip
+    if "state" in data["nodes"][0]:
+        headers.append("State")
+        for row, node in zip(rows, data["nodes"], strict=True):
+            row.append(_state(node))
+    return table(headers, rows)
+
+
+def node_info(data: Data) -> str:
+    node = data["node"]
+    lines = [f"{key.replace('_', ' ').capitalize()}: {node[key]}" for key in
+             ("name", "id", "address", "zone", "meta_server", "glusterfs")]  # fmt: skip
+    rows = [(u["volume"], u["path"], u["port"]) for u in node["storage_units"]]
+    units = table(["Volume", "Path", "Port"], rows) if rows else "No storage units."
+    return "\n".join([*lines, "", units])
+
+
+def node_check(data: Data) -> str:
+    parts = []
+    for node in data["nodes"]:
+        rows = [(c["state"], c["check"], c["detail"]) for c in node["checks"]]
+        parts.append(f"{node['name']}:\n" + table(["State", "Check", ""], rows, "  "))
+    return "\n".join(parts)
+
+
+def volumes(data: Data) -> str:
+    listed = data["volumes"]
+    if not listed:
+        return "No volumes yet. Make one: kadalu volume create --help"
+    if "health" in listed[0]:
+        return table(
+            ["Name", "ID", "State (Health)", "Type", "Utilization", "Inodes"],
+            [
+                (
+                    v["name"], v["id"], f"{v['state']} ({v['health']})", v["type"],
+                    f"{format_size(v['used'])}/{format_size(v['size'])}",
+                    f"{v['inodes_used']}/{v['inodes']}",
+                )
+                for v in listed
+            ],
+        )  # fmt: skip
+    return table(
+        ["Name", "ID", "State", "Type", "Size", "Inodes"],
+        [
+            (v["name"], v["id"], v["state"], v["type"], format_size(v["size"]), v["inodes"])
+            for v in listed
+        ],
+    )
+
+
+def volume_info(data: Data) -> str:
+    return "\n\n".join(_volume_info(v) for v in data["volumes"]) or "No volumes yet."
+
+
+def _volume_info(v: Data) -> str:
+    lines = [
+        f"Volume Name: {v['name']}", f"Type: {v['type']}", f"Volume ID: {v['id']}",
+        f"State: {v['state']}", f"Size: {format_size(v['size'])}",
+    ]  # fmt: skip
+    for group in v["groups"]:
+        lines.append(f"Distribute group {group['number']}:")
+        for number, unit in enumerate(group["units"], 1):
+            role = "" if unit["role"] == "data" else f" ({unit['role']})"
+            lines.append(f"  Storage unit {number}: {unit['unit']}{role} (port: {unit['port']})")
+    lines.append("Options:")
+    lines += [f"  {key}: {value}" for key, value in v["options"].items()]
+    return "\n".join(lines)
+
+
+def volume_status(data: Data) -> str:
+    return (
+        "\n\n".join(_volume_status(v, data["detail"]) for v in data["volumes"]) or "No volumes yet."
+    )
+
+
+def _volume_status(v: Data, detail: bool) -> str:
+    lines = [f"Volume {v['name']}: {v['state']}, {v['health']} ({v['type']})", ""]
+    headers = ["Group", "Health", "Storage unit", "State", "Port", "PID", "Used", "Size"]
+    extra = ["Inodes used", "Inodes", "File system", "Device"]
+    rows = []
+    for group in v["groups"]:
+        for u in group["units"]:
+            state = f"{u['state']} ({u['reason']})" if u.get("reason") else u["state"]
+            row = [group["number"], group["health"], u["unit"], state, u["port"], u["pid"]]
+            if detail:
+                row += [_size(u, "used"), _size(u, "size"), u.get("inodes_used"), u.get("inodes")]
+                row += [u.get("fs_type"), u.get("device")]
+            rows.append(row)
+    lines.append(table(headers + extra if detail else headers[:6], rows))
+    for d in v["daemons"]:
+        lines.append(f"Self-heal daemon on {d['node']}: {d['state']}")
+    return "\n".join(lines)
+
+
+def _size(unit: Data, key: str) -> str | None:
+    return format_size(unit[key]) if unit.get(key) is not None else None
+
+
+def clients(data: Data) -> str:
+    rows = [(c["volume"], f"{c['host']}:{c['path']}", "yes" if c["persist"] else "no", c["state"])
+            for c in data["clients"]]  # fmt: skip
+    return table(["Volume", "Mount", "Persist", "State"], rows) if rows else "No mounts."
+
+
+def heal_info(data: Data) -> str:
+    lines = []
+    for unit in data["units"]:
+        lines.append(f"Storage unit {unit['unit']}: {unit['status']}")
+        for entry in unit.get("entries", []):
+            state = f" ({entry['state']})" if entry.get("state") not in (None, "pending") else ""
+            lines.append(f"  {entry.get('path') or entry.get('gfid')}{state}")
+        count = "unknown" if unit["count"] is None else unit["count"]
+        lines.append(f"  entries to heal: {count}, in split-brain: {unit['split_brain'] or 0}")
+    return "\n".join([*lines, f"Total entries to heal: {data['total']}"])
+
+
+def doctor(data: Data) -> str:
+    return table(
+        ["State", "Check", ""], [(c["state"], c["check"], c["detail"]) for c in data["checks"]]
+    )
