@@ -52,14 +52,6 @@ def _second_words(parser: argparse.ArgumentParser, commands: list[Any]) -> None:
         _arguments(subs.add_parser(command.verb.split()[1], add_help=False), command)
 
 
-_SOURCES = {
-    "volume": lambda: _names("volumes"), "host": lambda: _names("nodes"),
-    "node": lambda: _names("nodes"), "hosts": _hosts, "old": _clusters,
-    "name": _clusters, "words": lambda: [f"{n}:/" for n in _names("nodes")],
-    "target": lambda: [f"{n}:/" for n in _hosts()],
-}  # fmt: skip
-
-
 def _arguments(parser: argparse.ArgumentParser, command: Any) -> None:
     for action in command_parser(command, command.noun)._actions:
         if action.dest != "help":
@@ -98,6 +90,14 @@ def _hosts() -> Iterable[str]:
         return load(_state().parent / "inventory.yml").names()
     except Refused:
         return []
+
+
+_SOURCES = {
+    "volume": lambda: _names("volumes"), "host": lambda: _names("nodes"),
+    "node": lambda: _names("nodes"), "hosts": _hosts, "old": _clusters,
+    "name": _clusters, "words": lambda: [f"{n}:/" for n in _names("nodes")],
+    "target": lambda: [f"{n}:/" for n in _hosts()],
+}  # fmt: skip
 
 
 def shell_code(shell: str) -> str:

@@ -56,8 +56,10 @@ def nodes(data: Data) -> str:
         return "No nodes yet. Add one: kadalu node add HOST"
     headers = ["", "Node", "Address", "Zone", "GlusterFS", "Units"]
     rows = [
-        ["*" if n["meta_server"] else "", n["name"], n["address"], n["zone"]]
-        + [n["glusterfs"], n["units"]]
+        [
+            "*" if n["meta_server"] else "",
+            *(n[key] for key in ("name", "address", "zone", "glusterfs", "units")),
+        ]
         for n in data["nodes"]
     ]  # fmt: skip
     if "state" in data["nodes"][0]:

@@ -20,7 +20,7 @@ class VolumeState:
     health: Health = "Unknown"
     up: dict[str, bool] = field(default_factory=dict)
     units: dict[str, Json] = field(default_factory=dict)
-    """By unit id: `state` Up, Down, Blocked, Unknown or Unwanted; `reason`, `pid`, sizes in bytes."""
+    """By unit id: `state` Up, Down, Blocked, Unknown or Unwanted; `reason`, `pid`, bytes."""
     daemons: list[Json] = field(default_factory=list)
 
 
