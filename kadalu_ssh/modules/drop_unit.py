@@ -9,6 +9,9 @@ import init_unit
 import marks
 from common import ModuleError, sync_dir
 
+_ANONYMOUS = ".glusterfs-anonymous-inode-"
+_TRUSTED = ("trusted.gfid", "trusted.glusterfs.", "trusted.afr.", "trusted.ec.")
+
 
 def run(params, ctx):
     """{"fence", "units": [{"path", "unit_id", "volume_id", "wipe": bool, "undo": bool}]}
@@ -89,18 +92,22 @@ def _undo(path):
         return "undone"
     if not _is_pristine(path):
         return "kept"
-    _remove_tree(os.path.join(path, ".glusterfs"))
+    for name in set(os.listdir(path)) - {"lost+found"}:
+        _remove_tree(os.path.join(path, name))
     return _unmark(path, record, "undone")
 
 
 def _is_pristine(path):
-    """Only what glusterfsd itself makes at its start is in it: no file of a user."""
-    known = {".glusterfs", "lost+found", ".trashcan"}
-    return set(os.listdir(path)) <= known and not any(
-        os.listdir(os.path.join(path, name)) != ["internal_op"]
-        for name in (".trashcan",)
-        if os.path.isdir(os.path.join(path, name)) and os.listdir(os.path.join(path, name))
+    """True when nothing is in it but what GlusterFS itself makes: no file of a user."""
+    names = set(os.listdir(path)) - {".glusterfs", "lost+found"}
+    return all(
+        (name == ".trashcan" or name.startswith(_ANONYMOUS)) and _has_no_file(path, name)
+        for name in names
     )
+
+
+def _has_no_file(path, name):
+    return not any(files for _, _, files in os.walk(os.path.join(path, name)))
 
 
 def _wipe(path, ctx):
@@ -122,7 +129,6 @@ def _remove_tree(path):
 
 def _unmark(path, record, result):
     """Remove the directories that were made for the unit, or, of those that stay, the marks."""
-    _remove_tree(os.path.join(path, ".trashcan"))
     for folder in init_unit.made_dirs(path, record):
         try:
             os.rmdir(folder)
@@ -131,7 +137,8 @@ def _unmark(path, record, result):
             break
     if os.path.isdir(path):
         for name in os.listxattr(path):
-            if name.startswith("trusted.") and name != marks.RECORD:
+            if name.startswith(_TRUSTED) and name not in (marks.VOLUME_ID, marks.RECORD):
                 marks.drop(path, name)
-        marks.drop(path, marks.RECORD)
+        for name in (marks.VOLUME_ID, marks.RECORD):
+            marks.drop(path, name)
     return result

@@ -99,7 +99,8 @@ def last_errors(path, offset=0, count=3):
             lines = file.read().decode("utf-8", "backslashreplace").splitlines()
     except OSError:
         return []
-    return [_message(line) for line in lines if _is_error(line)][-count:]
+    messages = [_message(line) for line in lines if _is_error(line)]
+    return list(dict.fromkeys(messages))[-count:]
 
 
 def _is_error(line):
