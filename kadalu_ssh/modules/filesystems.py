@@ -116,8 +116,9 @@ def _udev_uuid(mount):
 def f_fsid(path):
     """statvfs' f_fsid; os.statvfs has it from Python 3.7 on."""
     status = os.statvfs(path)
-    if hasattr(status, "f_fsid"):
-        return status.f_fsid
+    number = getattr(status, "f_fsid", None)
+    if number is not None:
+        return number
     words = ctypes.create_string_buffer(256)
     ctypes.CDLL(None, use_errno=True).statvfs(os.fsencode(path), words)
     return struct.unpack_from("9N", words.raw)[8]

@@ -1,7 +1,6 @@
 """Services of a manifest: one systemctl call per purpose for all of them."""
 
-import os
-
+import logs
 import systemd
 
 
@@ -29,28 +28,24 @@ class Plan(object):
         self.enable = item["enabled"] and not systemd.is_enabled(state)
         self.disable = not item["enabled"] and systemd.is_enabled(state)
         self.critical = critical
-        self.log_size = _size(item.get("log"))
+        self.log_size = logs.size(item.get("log"))
 
     def words(self):
         verbs = ("enable", "disable", "start", "stop", "restart")
         return ", ".join(verb for verb in verbs if getattr(self, verb))
 
-    def failure(self, state):
+    def failure(self, state, complaints):
         """Why the unit is not as wanted, with what its log says; None when it is."""
         if systemd.is_active(state) != self.item["running"]:
             verb = "did not start" if self.item["running"] else "did not stop"
-            errors = systemd.last_errors(self.item.get("log") or "", self.log_size)
-            return ": ".join(["%s: %s" % (verb, systemd.failure(state))] + errors)
+            errors = logs.errors(self.item.get("log"), self.log_size)
+            if state.get("Result") == "success":
+                errors = errors or complaints  # nothing was tried: systemctl itself says why
+            text = "%s: %s" % (verb, systemd.failure(state))
+            return "%s: %s" % (text, "; ".join(errors)) if errors else text
         if systemd.is_enabled(state) != self.item["enabled"]:
             return "could not be %s" % ("enabled" if self.item["enabled"] else "disabled")
         return None
-
-
-def _size(path):
-    try:
-        return os.path.getsize(path or "")
-    except OSError:
-        return 0
 
 
 def _plan(job, item):
@@ -76,14 +71,13 @@ def _carry_out(job, plans):
     complaints = _call_systemd(job, plans)
     states = systemd.show(job.ctx, [plan.name for plan in plans])
     for plan in plans:
-        reason = plan.failure(states[plan.name])
+        reason = plan.failure(states[plan.name], complaints)
         if reason is None:
             if plan.start or plan.stop or plan.restart:
                 job.ledger.pending.pop(plan.name, None)
             job.did(plan.item, plan.words())
         else:
             job.report(plan.item, "failed", plan.words(), reason)
-            job.ctx.event({"item": plan.item["id"], "detail": "\n".join(complaints)})
 
 
 def _call_systemd(job, plans):

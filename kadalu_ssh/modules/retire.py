@@ -11,9 +11,7 @@ def processes(job):
     items = [item for item in job.obsolete if unit_name(item)]
     ready = [item for item in items if _may_end(job, item)]
     active = [n for n in map(unit_name, ready) if _is_there(job.states[n])]
-    if not job.check:
-        systemd.do(job.ctx, "disable", active, ("--now",))
-    states = {} if job.check else systemd.show(job.ctx, active)
+    states = {} if job.check else _end(job, active)
     for item in ready:
         name = unit_name(item)
         if systemd.is_active(states.get(name, {})):
@@ -22,6 +20,15 @@ def processes(job):
             job.removed(item, "stop, disable" if item["kind"] == "service" else "unmount")
         else:
             job.gone.append(item["id"])
+
+
+def _end(job, names):
+    """Stop and disable; returns how they are then. A failure of old goes with its unit."""
+    systemd.do(job.ctx, "disable", names, ("--now",))
+    states = systemd.show(job.ctx, names)
+    failed = [name for name in names if states[name]["ActiveState"] == "failed"]
+    systemd.do(job.ctx, "reset-failed", failed)
+    return states
 
 
 def _why_it_runs(item, state):

@@ -67,49 +67,34 @@ def is_enabled(state):
 
 
 def do(ctx, verb, names, options=()):
-    """One systemctl call for all `names`; returns what it complained about, empty when all went.
+    """One systemctl call for all `names`; returns the line it complained with, or nothing.
 
     Which unit failed is learnt from `show`: systemctl goes on with the others.
     """
     if not names and verb != "daemon-reload":
         return ""
-    argv = ["systemctl", "--quiet"] + list(options) + [verb, "--"] + list(names)
+    argv = ["systemctl"] + list(options) + [verb, "--"] + list(names)
     status, out, err = ctx.command(argv)
-    return "" if status == 0 else (err or out or "systemctl %s failed" % verb).strip()
+    said = (err or out or "systemctl %s failed" % verb).strip()
+    return "" if status == 0 else said.splitlines()[0]
 
 
 def failure(state):
-    """A line on why a unit is not running."""
-    result = state.get("Result", "")
+    """A line on why a unit is not as it should be."""
+    result, status = state.get("Result", ""), state.get("ExecMainStatus", "0")
     if state.get("LoadState") == "not-found":
         return "systemd does not know it"
-    if result == "exit-code" or state.get("ExecMainStatus", "0") not in ("0", ""):
-        return "exit status %s" % state.get("ExecMainStatus", "?")
+    if status not in ("0", ""):
+        return "exit status %s" % status
     if result in ("", "success"):
         return "%s (%s)" % (state.get("ActiveState"), state.get("SubState"))
-    return result
+    return _RESULTS.get(result, result)
 
 
-def last_errors(path, offset=0, count=3):
-    """The last error and critical lines of a GlusterFS log, after byte `offset`, without stamps."""
-    try:
-        with open(path, "rb") as file:
-            file.seek(0, os.SEEK_END)
-            file.seek(max(offset, file.tell() - 65536) if file.tell() >= offset else 0)
-            lines = file.read().decode("utf-8", "backslashreplace").splitlines()
-    except OSError:
-        return []
-    messages = [_message(line) for line in lines if _is_error(line)]
-    return list(dict.fromkeys(messages))[-count:]
-
-
-def _is_error(line):
-    return line.startswith("[") and line.partition("] ")[2][:2] in ("E ", "C ")
-
-
-def _message(line):
-    """`[stamp] E [MSGID: 1] [file.c:1:func] 0-vol-posix: text` → `vol-posix: text`."""
-    rest = line.partition("] ")[2][2:]
-    while rest.startswith("["):
-        rest = rest.partition("] ")[2]
-    return rest.partition("-")[2] if rest[:1].isdigit() else rest
+_RESULTS = {
+    "exit-code": "it exited with an error",
+    "timeout": "it took too long",
+    "start-limit-hit": "it failed too often",
+    "signal": "it was killed",
+    "oom-kill": "it ran out of memory",
+}
