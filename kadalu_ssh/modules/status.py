@@ -18,7 +18,7 @@ def run(params, ctx):
 
     `since`: seconds since the epoch, None when not active. Units: bytes and inodes, `listening`,
     `blocked` (why it is not the unit that is meant, or None), `heal_pending`: entries in its heal
-    index. Both are as seen, nothing is asked of GlusterFS.
+    index, `fs_uuid`, `fs_type`, `device`. Nothing is asked of GlusterFS.
     """
     cluster_id = params.get("cluster_id")
     listening = facts.listening_ports()
@@ -62,6 +62,7 @@ def _unit(unit, cluster_id, listening):
         found.update(filesystems.space(unit["path"]))
         mount = filesystems.mount_of(unit["path"])
         found["fs_uuid"] = filesystems.fs_uuid(unit["path"], mount)
+        found.update(fs_type=mount["type"], device=mount["source"])
         found["heal_pending"] = heal_pending(unit["path"])
     return found
 
