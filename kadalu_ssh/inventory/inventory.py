@@ -1,156 +1,158 @@
 """inventory.yml → hosts and how to reach them."""
 
 import difflib
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
-import yaml
-
-from kadalu_ssh.inventory.marked import Scalar, Source
-from kadalu_ssh.inventory.ranges import expand
-from kadalu_ssh.inventory.schema import canonical, check_key, check_value
+from kadalu_ssh.inventory.marked import Source, read
+from kadalu_ssh.inventory.tree import Group, HostEntry, Tree, above
+from kadalu_ssh.inventory.values import Unusable, Value
+from kadalu_ssh.inventory.vardirs import read_vardirs
+from kadalu_ssh.inventory.variables import Variables
 from kadalu_ssh.model.errors import Refused
 from kadalu_ssh.model.names import shown
 from kadalu_ssh.model.reach import Reach
 from kadalu_ssh.model.secret import Secret
 
-_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.:-]*[A-Za-z0-9])?", re.ASCII)
-_GROUP_KEYS = ("hosts", "vars", "children")
-_HOST_RANK = 1 << 20
-"""Above every group's depth."""
+_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
+"""Names that mean this machine without standing in the inventory, as for Ansible."""
 
-Variables = dict[str, tuple[tuple[int, int], Scalar]]
-"""Variable → ((rank, order), value): the highest counts."""
+_T = TypeVar("_T")
 
 
 @dataclass
 class Inventory:
-    """Hosts by name, in the order of the file."""
+    """What one inventory file says; hosts and groups are in its order."""
 
     path: Path
-    hosts: dict[str, Variables] = field(default_factory=dict)
-    places: dict[str, str] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
+    hosts: dict[str, HostEntry]
+    groups: dict[str, Group]
+    warnings: list[str]
+    """For the user, one line each."""
 
     def names(self) -> list[str]:
+        """All hosts."""
         return list(self.hosts)
 
     def reach(self, name: str) -> Reach:
-        """How to reach a host. Raises Refused for an unknown one."""
+        """How to reach a host. Raises Refused for one that is not there, or where a variable
+        that is needed has a value that only Ansible could use."""
         if name not in self.hosts:
-            close = difflib.get_close_matches(name, self.hosts, 1)
-            hint = f"did you mean {close[0]}?" if close else f"add it to {self.path}"
-            raise Refused(f"{shown(name)} is not in the inventory {self.path}", hint=hint)
-        values = {key: value for key, (_, value) in self.hosts[name].items()}
-        return _reach(name, values, self.path.parent, self.places[name])
+            return self._not_listed(name)
+        values = self.variables(name)
+        for value in values.values():
+            if isinstance(value, Unusable):
+                raise Refused(f"{value.place}: {value.what}", hint=value.hint)
+        return _reach(self.hosts[name], values, self.path.parent)
 
+    def local_name(self) -> str:
+        """The name of this machine: the first host with `ansible_connection: local`."""
+        for name in self.hosts:
+            if self.variables(name).get("ansible_connection") == "local":
+                return name
+        return "localhost"
 
-def _reach(name: str, values: Mapping[str, Scalar], base: Path, place: str) -> Reach:
-    def text(key: str) -> str | None:
-        value = values.get(key)
-        return None if value is None else str(value)
+    def variables(self, name: str) -> Variables:
+        """The variables of a host of the inventory. What counts most comes last: the groups'
+        `vars`, the outermost first, then `group_vars/` likewise, then the host's own."""
+        host = self.hosts[name]
+        groups = self._groups_of(host.groups)
+        found: Variables = {}
+        for layer in (*(g.variables for g in groups), *(g.extra for g in groups)):
+            found |= layer
+        return found | host.variables
 
-    def secret(key: str) -> Secret | None:
-        value = text(key)
-        return None if value is None else Secret(value)
+    def _groups_of(self, names: Iterable[str]) -> list[Group]:
+        """Those and the groups around them, by depth, then priority, then name: Ansible's order."""
+        found = [self.groups[name] for name in above(self.groups, names) | {"all"}]
+        return sorted(found, key=lambda g: (self._depths[g.name], _priority(g), g.name))
 
-    port, become, key_file = values.get("ansible_port"), values.get("ansible_become"), None
-    if written := text("ansible_ssh_private_key_file"):
-        key_file = base / Path(written).expanduser()
-    python = text("ansible_python_interpreter") or "python3"
-    return Reach(
-        name=name, host=text("ansible_host") or name, source=place, key_file=key_file,
-        local=text("ansible_connection") == "local",
-        user=text("ansible_user"), port=port if isinstance(port, int) else None,
-        password=secret("ansible_password"),
-        become=become if isinstance(become, bool) else None,
-        become_password=secret("ansible_become_password"),
-        python="python3" if python.startswith("auto") else python,
-        address=text("kadalu_address"), zone=text("kadalu_zone"),
-    )  # fmt: skip
+    @cached_property
+    def _depths(self) -> dict[str, int]:
+        """Group → the longest way down to it from `all`."""
+        depths = {"all": 0}
+        waiting = [name for name in self.groups if name != "all"]
+        while waiting:
+            later = []
+            for name in waiting:
+                parents = self.groups[name].parents
+                if all(parent in depths for parent in parents):
+                    depths[name] = 1 + max((depths[parent] for parent in parents), default=0)
+                else:
+                    later.append(name)
+            waiting = later
+        return depths
+
+    def _not_listed(self, name: str) -> Reach:
+        if name in _THIS_MACHINE:
+            return Reach(name=name, host=name, local=True)
+        close = difflib.get_close_matches(name, self.hosts, 1)
+        hint = f"did you mean {close[0]}?" if close else f"add it to {self.path}"
+        known = name if name.isprintable() and name.isascii() and len(name) < 80 else shown(name)
+        raise Refused(f"{known} is not in the inventory {self.path}", hint=hint)
 
 
 def load(path: Path) -> Inventory:
-    """Read and check an inventory. Raises Refused with file, line and column."""
-    reader = _Reader(path)
-    root = reader.source.mapping(reader.source.read(), "an inventory")
-    for name, (key, node) in root.items():
-        reader.group(name, key, node, 0 if name == "all" else 1, {})
-    reader.inventory.warnings = _readable_secrets(reader)
-    return reader.inventory
+    """Read and check an inventory, with the `group_vars/` and `host_vars/` beside it.
+
+    Raises Refused: `FILE:LINE:COLUMN: what is wrong`, with a hint.
+    """
+    try:
+        source = read(path)
+    except FileNotFoundError:
+        raise Refused(
+            f"there is no inventory {path}",
+            hint="kadalu node add HOST --user USER begins one; docs/inventory.md shows the keys",
+        ) from None
+    return load_source(source)
 
 
-def _readable_secrets(reader: "_Reader") -> list[str]:
-    path = reader.inventory.path
-    if reader.has_password and path.stat().st_mode & 0o077:
-        return [f"{path} holds a password and can be read by others: chmod 600 {path}"]
-    return []
+def load_source(source: Source) -> Inventory:
+    """As `load`, of a text that is not (yet) in the file."""
+    try:
+        tree = Tree(source)
+    except RecursionError:
+        raise Refused(f"{source.path}: it is nested too deeply, or inside itself") from None
+    sources = [source, *read_vardirs(source.path.parent, tree)]
+    warnings = [*tree.warnings, *(_warning(s) for s in sources if s.holds_secret and _is_open(s))]
+    return Inventory(source.path, tree.hosts, tree.groups, warnings)
 
 
-class _Reader:
-    def __init__(self, path: Path) -> None:
-        self.source = Source(path)
-        self.inventory = Inventory(path)
-        self.has_password = False
-        self.order = 0
-        self.group_vars: dict[str, Variables] = {}
-
-    def group(
-        self, name: str, key: yaml.Node, node: yaml.Node, depth: int, inherited: Variables
-    ) -> None:
-        """A group's hosts get its variables and those of the groups around it."""
-        parts = self.source.mapping(node, f"group {name}")
-        for part, (part_key, _) in parts.items():
-            if part not in _GROUP_KEYS:
-                close = difflib.get_close_matches(part, _GROUP_KEYS, 1)
-                hint = f"did you mean {close[0]}?" if close else "a group has hosts, vars, children"
-                self.source.refuse(part_key, f"group {name} cannot have {part!r}", hint)
-        variables = dict(inherited)
-        if "vars" in parts:
-            own = self._variables(parts["vars"][1], depth, f"vars of {name}")
-            self.group_vars.setdefault(name, {}).update(own)
-        variables.update(self.group_vars.get(name, {}))
-        if "hosts" in parts:
-            for pattern, (host_key, value) in self._hosts(parts["hosts"][1], name).items():
-                self._host(pattern, host_key, value, variables)
-        if "children" in parts:
-            children = self.source.mapping(parts["children"][1], f"children of {name}")
-            for child, (child_key, child_node) in children.items():
-                self.group(child, child_key, child_node, depth + 1, variables)
-
-    def _hosts(self, node: yaml.Node, group: str) -> dict[str, tuple[yaml.Node, yaml.Node]]:
-        return self.source.mapping(node, f"hosts of {group}")
-
-    def _host(self, pattern: str, key: yaml.Node, node: yaml.Node, inherited: Variables) -> None:
-        own = self._variables(node, _HOST_RANK, f"host {pattern}")
-        try:
-            names = list(expand(pattern))
-        except ValueError as error:
-            self.source.refuse(key, str(error))
-        for name in names:
-            if len(name) > 253 or not _HOST.fullmatch(name):
-                self.source.refuse(key, f"{shown(name)} cannot name a host")
-            found = self.inventory.hosts.setdefault(name, {})
-            self.inventory.places.setdefault(name, self.source.place(key))
-            for variables in (inherited, own):
-                _merge(found, variables)
-
-    def _variables(self, node: yaml.Node, rank: int, what: str) -> Variables:
-        found: Variables = {}
-        for key, (key_node, value) in self.source.mapping(node, what).items():
-            if not check_key(self.source, key_node, key):
-                continue
-            name = canonical(key)
-            scalar = check_value(self.source, value, name, self.source.scalar(value, name))
-            self.has_password |= "password" in name
-            self.order += 1
-            found[name] = ((rank, self.order), scalar)
-        return found
+def _is_open(source: Source) -> bool:
+    return source.path.exists() and source.path.stat().st_mode & 0o044 != 0
 
 
-def _merge(into: Variables, variables: Variables) -> None:
-    for key, (rank, value) in variables.items():
-        if key not in into or into[key][0] <= rank:
-            into[key] = (rank, value)
+def _warning(source: Source) -> str:
+    return f"{source.path} holds a password, and others can read it: chmod 600 {source.path}"
+
+
+def _priority(group: Group) -> int:
+    priority = _get(group.variables, "ansible_group_priority", int)
+    return 1 if priority is None else priority
+
+
+def _get(values: Variables, key: str, kind: type[_T]) -> _T | None:
+    value: Value = values.get(key)
+    return value if isinstance(value, kind) else None
+
+
+def _reach(host: HostEntry, values: Variables, base: Path) -> Reach:
+    key_file = _get(values, "ansible_ssh_private_key_file", str)
+    return Reach(
+        name=host.name,
+        host=_get(values, "ansible_host", str) or host.name,
+        local=values.get("ansible_connection") == "local",
+        user=_get(values, "ansible_user", str),
+        port=_get(values, "ansible_port", int),
+        key_file=base / Path(key_file).expanduser() if key_file else None,
+        password=_get(values, "ansible_password", Secret),
+        become=_get(values, "ansible_become", bool),
+        become_password=_get(values, "ansible_become_password", Secret),
+        python=_get(values, "ansible_python_interpreter", str) or "python3",
+        address=_get(values, "kadalu_address", str),
+        zone=_get(values, "kadalu_zone", str),
+        source=host.place,
+    )

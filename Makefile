@@ -1,0 +1,39 @@
+# make demo: the main job on a throw-away cluster of containers.  make test: all tests.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+
+.PHONY: venv check unit test cluster demo bench clean
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install -q --disable-pip-version-check -e '.[dev]'
+	touch $@
+
+venv: $(STAMP)
+
+check: $(STAMP)
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/vermin -q --no-tips -t=3.6- --violations kadalu_ssh/modules
+	$(RUN) -m pytest -q tests/unit tests/ssh
+
+test: check cluster
+
+cluster: $(STAMP)
+	sh tests/cluster/engine.sh
+	$(RUN) -m pytest -q --durations=10 tests/cluster
+
+demo: $(STAMP)
+	sh tests/cluster/engine.sh
+	$(RUN) -m tests.cluster.demo
+
+bench: $(STAMP)
+	sh tests/cluster/engine.sh
+	$(RUN) -m bench
+
+clean:
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache build dist
