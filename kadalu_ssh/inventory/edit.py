@@ -10,7 +10,7 @@ import yaml
 from kadalu_ssh.inventory.inventory import Inventory, load_source
 from kadalu_ssh.inventory.marked import Loader, Source, is_null, read
 from kadalu_ssh.inventory.schema import known
-from kadalu_ssh.inventory.values import Wrong, is_host, value_of
+from kadalu_ssh.inventory.values import Unusable, Wrong, is_host, value_of
 from kadalu_ssh.model.errors import Refused
 from kadalu_ssh.model.names import shown
 
@@ -61,9 +61,11 @@ def _checked(key: str, value: object) -> object:
     node = yaml.compose(yaml.safe_dump(value), Loader)
     assert node is not None
     try:
-        value_of(known()[key], node)
+        read_back = value_of(known()[key], node)
     except Wrong as wrong:
         raise Refused(f"{key} {wrong.what}", hint=wrong.hint) from None
+    if isinstance(read_back, Unusable):
+        raise Refused(f"{key} {read_back.what}", hint=read_back.hint)
     return value
 
 

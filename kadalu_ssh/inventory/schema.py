@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +11,8 @@ EXAMPLE = Path(__file__).with_name("inventory.example.yml")
 
 # `    ansible_port: 22  # type: port; also: ansible_ssh_port`
 _LINE = re.compile(r"\s*((?:ansible|kadalu)_\w+):.*?\s# (.*)")
+
+_PREFIX = "kadalu_"
 
 
 class Key(NamedTuple):
@@ -48,10 +50,19 @@ def find(name: str) -> Key | Unknown | None:
     if name in known():
         return known()[name]
     plain = name.lower().replace("-", "_")
-    ours = [other for other in known() if other.startswith("kadalu")]
-    meant = plain.startswith("kadalu")
-    # A misspelt prefix counts when the rest leaves no doubt.
-    close = difflib.get_close_matches(plain, ours, 1, 0.6 if meant else 0.85)
-    if close and not plain.startswith("ansible"):
-        return Unknown(f"did you mean {close[0]}?")
+    ours = [other for other in known() if other.startswith(_PREFIX)]
+    meant = plain.startswith(_PREFIX.rstrip("_"))
+    if close := _close(plain, ours):
+        return Unknown(f"did you mean {close}?")
     return Unknown(f"there are {', '.join(ours)}") if meant else None
+
+
+def _close(name: str, ours: Sequence[str]) -> str | None:
+    if name.startswith(_PREFIX):
+        # Without the prefix: it alone would make any two of them look alike.
+        rests = [other.removeprefix(_PREFIX) for other in ours]
+        close = difflib.get_close_matches(name.removeprefix(_PREFIX), rests, 1)
+        return _PREFIX + close[0] if close else None
+    # A misspelt prefix counts when the rest leaves no doubt.
+    close = difflib.get_close_matches(name, ours, 1, 0.8)
+    return close[0] if close else None
