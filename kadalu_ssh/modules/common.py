@@ -106,6 +106,18 @@ def cluster_dir(base, cluster_id):
     return os.path.join(base, cluster_id)
 
 
+def boot_id():
+    """What is another one after every boot: the kernel's id, and when its first process began.
+
+    A container that is started again has the kernel's old id, but a new first process.
+    """
+    kernel = (read_text("/proc/sys/kernel/random/boot_id") or "").strip()
+    stat = read_text("/proc/1/stat") or ""
+    # Field 22 is the start time; the name in field 2 may hold anything but ")".
+    began = stat.rpartition(")")[2].split()[19:20]
+    return "%s.%s" % (kernel, began[0] if began else "0")
+
+
 def try_flock(ctx, path):
     """Hold an exclusive flock on `path` until this worker ends. Returns whether it is held.
 

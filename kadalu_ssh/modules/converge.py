@@ -9,10 +9,8 @@ import items_mount
 import items_service
 import items_unit
 import retire
-from common import ModuleError, read_text
+from common import ModuleError, boot_id
 from job import Job
-
-_BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
 def run(params, ctx):
@@ -28,7 +26,7 @@ def run(params, ctx):
     job = Job(params, ctx)
     _admit(job, params)
     _refuse_lost_units(job)
-    job.forget(items_mount.of_another_boot(job, (read_text(_BOOT_ID) or "").strip()))
+    job.forget(items_mount.of_another_boot(job, boot_id()))
     need = items_file.needed(job)
     if need:
         return {"need": need}

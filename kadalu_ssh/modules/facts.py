@@ -12,7 +12,7 @@ import glusterfs
 import identity
 import paths
 import systemd
-from common import LIB, LOG, RUN
+from common import LIB, LOG, RUN, boot_id
 
 _RESOLVE_LIMIT = 5.0
 _SYSTEMD_UNITS = "/etc/systemd/system"
@@ -31,7 +31,7 @@ def run(params, ctx):
         "hostname": socket.gethostname(),
         "python": "%d.%d.%d" % sys.version_info[:3],
         "time": time.time(),
-        "boot_id": _line("/proc/sys/kernel/random/boot_id"),
+        "boot_id": boot_id(),
         "kernel": platform.release(),
         "systemd": systemd.version(),
         "glusterd_running": "glusterd" in process_names(),

@@ -225,11 +225,7 @@ def describe(error):
 
 def hello():
     """Who and where this worker is."""
-    try:
-        with open("/proc/sys/kernel/random/boot_id") as file:
-            boot_id = file.read().strip()
-    except OSError:
-        boot_id = ""
+    boot_id = importlib.import_module("common").boot_id()
     return {
         "python": "%d.%d.%d" % sys.version_info[:3], "uid": os.getuid(),
         "hostname": socket.gethostname(), "boot_id": boot_id, "time": time.time(),

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from node_modules import CLUSTER, NODE, FakeContext, FakeSystemd, Json, fence, load
+
+from tests.unit.node_modules import CLUSTER, NODE, FakeContext, FakeSystemd, Json, fence, load
 
 VOLUME = "volume:11111111-0000-4000-8000-000000000001"
 OTHER = "volume:22222222-0000-4000-8000-000000000001"
@@ -470,7 +471,8 @@ def mount(host: Host, boot_id: str, **more: Any) -> list[Json]:
 
 
 def this_boot() -> str:
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    kernel = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return f"{kernel}.{Path('/proc/1/stat').read_text().rpartition(')')[2].split()[19]}"
 
 
 def test_a_mount_is_started_and_later_unmounted(host: Host) -> None:

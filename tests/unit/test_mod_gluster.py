@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from node_modules import FakeContext, load
+
+from tests.unit.node_modules import FakeContext, load
 
 INFO = """<?xml version="1.0" encoding="UTF-8" standalone="yes"?>
 <cliOutput><healInfo><bricks>

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from node_modules import CLUSTER, NODE, FakeContext, Json, load
+
+from tests.unit.node_modules import CLUSTER, NODE, FakeContext, Json, load
 
 OTHER = "bbbbbbbb-0000-4000-8000-000000000001"
 

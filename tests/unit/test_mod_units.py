@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from node_modules import CLUSTER, NODE, FakeContext, Json, fence, load
+
+from tests.unit.node_modules import CLUSTER, NODE, FakeContext, Json, fence, load
 
 VOLUME = "11111111-0000-4000-8000-000000000001"
 UNIT = "44444444-0000-4000-8000-000000000001"
