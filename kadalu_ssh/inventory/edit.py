@@ -113,9 +113,8 @@ def _inside(source: Source, node: yaml.Node, name: str) -> tuple[yaml.Node, yaml
 
 
 def _need_block(source: Source, node: yaml.Node, key: yaml.Node) -> None:
-    """Refuse what is written in one line ({a: , b: }), or by way of an alias (*name)."""
-    alias = node.start_mark.index < key.start_mark.index
-    if alias or not isinstance(node, yaml.MappingNode) or node.flow_style or not node.value:
+    """Refuse what is written in one line: {a: , b: }."""
+    if not isinstance(node, yaml.MappingNode) or node.flow_style or not node.value:
         raise Refused(
             f"{source.place(key)}: a host cannot be inserted here",
             hint="add it by hand, or write the mapping as one indented line per entry",

@@ -115,7 +115,7 @@ def read(path: Path) -> Source:
     except OSError as error:
         raise Refused(f"cannot read {path}: {error.strerror}") from error
     try:
-        return Source(path, data.decode("utf-8-sig"))
+        return Source(path, data.decode("utf-8"))
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise Refused(f"{path}:{line}: the file is not UTF-8 text") from error

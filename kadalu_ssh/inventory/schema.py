@@ -63,6 +63,7 @@ def _close(name: str, ours: Sequence[str]) -> str | None:
         rests = [other.removeprefix(_PREFIX) for other in ours]
         close = difflib.get_close_matches(name.removeprefix(_PREFIX), rests, 1)
         return _PREFIX + close[0] if close else None
-    # A misspelt prefix counts when the rest leaves no doubt.
-    close = difflib.get_close_matches(name, ours, 1, 0.8)
-    return close[0] if close else None
+    # A misspelt prefix counts where the rest is right: `kafka_address` may be anybody's.
+    prefix, _, rest = name.partition("_")
+    near = difflib.get_close_matches(prefix, [_PREFIX.rstrip("_")], 1, 0.65)
+    return _PREFIX + rest if near and _PREFIX + rest in ours else None

@@ -121,7 +121,7 @@ class Tree:
         what = f"host {shown(pattern)}" if not is_host(pattern) else f"host {pattern}"
         own = read_variables(self.source, node, what, port)
         try:
-            names = [stem] if is_host(stem) else expand(stem)
+            names = expand(stem)
         except BadRange as error:
             self.source.refuse(key, f"{shown(pattern)}: {error}")
         line = self.source.line(key)

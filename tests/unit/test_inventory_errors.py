@@ -65,6 +65,11 @@ ERRORS = {
         "1:28: ansible_user has to be text, and YAML reads no as false", "put it in quotes",
     ),
     "user dash": ("all: {vars: {ansible_user: -x}}", "1:28: ansible_user cannot be '-x'", ""),
+    "user spaces": ("all: {vars: {ansible_user: ' x'}}", "1:28: ansible_user cannot be ' x'", ""),
+    "zone spaces": ("all: {vars: {kadalu_zone: 'x '}}", "1:27: kadalu_zone cannot be 'x '", ""),
+    "key dash": (
+        "all: {vars: {ansible_private_key_file: -x}}", "1:40: ansible_private_key_file cannot", "",
+    ),
     "user line": ('all: {vars: {ansible_user: "a\\nb"}}', "1:28: ansible_user cannot be", ""),
     "user empty": ('all: {vars: {ansible_user: ""}}', "1:28: ansible_user is empty", ""),
     "zone octal": ("all: {vars: {kadalu_zone: 012}}", "1:27: kadalu_zone has to be text", "quotes"),
@@ -87,6 +92,10 @@ ERRORS = {
         "all: {children: {a: {children: {b: {children: {a: }}}}}}",
         "1:48: group 'a' would be inside itself", "",
     ),
+    "group loop to all": (
+        "all: {children: {a: {children: {all: }}}}", "1:33: group 'all' would be inside itself", "",
+    ),
+    "group loop to all 2": ("a: {children: {all: }}", "1:16: group 'all' would be inside", ""),
     "group loop apart": (
         "a:\n  children:\n    b:\nb:\n  children:\n    c:\nc:\n  children:\n    a:\n",
         "9:5: group 'a' would be inside itself", "",

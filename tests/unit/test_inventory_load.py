@@ -126,6 +126,8 @@ all:
   vars: &defaults
     ansible_ssh_common_args: '-o ProxyCommand="ssh -W %h:%p {{ bastion }}"'
     ansible_usr: nobody checks this
+    kafka_address: other names that end like ours
+    availability_zone: fsn1
     ntp: {servers: [a, b], 12: odd}
     3: odd
     secret: !vault |
@@ -162,6 +164,7 @@ all:
     ("value", "what", "hint"),
     [
         ('"{{ vault_user }}"', "ansible_user is a template", "does not evaluate templates"),
+        ('"{% if x %}a{% endif %}"', "ansible_user is a template", "does not evaluate templates"),
         ("!vault |\n        $ANSIBLE_VAULT;1.1;AES256", "ansible_user is encrypted", "no vault"),
     ],
 )
@@ -193,6 +196,29 @@ def test_a_key_that_ansible_would_skip_is_a_warning(write: Write) -> None:
     assert re.search(
         r":2:3: group all has a key 'description', which is skip", inventory.warnings[0]
     )
+
+
+def test_merged_mappings_count_less_than_what_stands_there(write: Write) -> None:
+    inventory = load(
+        write("""
+all:
+  vars:
+    one: &one {kadalu_zone: one, ansible_user: one, ansible_host: one}
+    two: &two {kadalu_zone: two, ansible_user: two, ansible_port: 2}
+  hosts:
+    a:
+      kadalu_zone: own
+      <<: [*one, *two]
+""")
+    )
+    a = inventory.reach("a")
+    assert (a.zone, a.user, a.host, a.port) == ("own", "one", "one", 2)
+
+
+def test_a_file_with_a_byte_order_mark(tmp_path: Path) -> None:
+    path = tmp_path / "inventory.yml"
+    path.write_bytes("\ufeffall:\n  hosts:\n    a:\n      kadalu_zon: x\n".encode())
+    assert refusal(path)[0].startswith("inventory.yml:4:7: there is no variable kadalu_zon")
 
 
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "---\n", "all:\n", "all:\n  hosts:\n"])
@@ -252,6 +278,10 @@ def test_group_vars_and_host_vars_beside_the_inventory(tmp_path: Path) -> None:
         "group_vars/g/10-first.yaml": "ansible_port: 2\nansible_host: first\n",
         "group_vars/g/20-second.yml": "ansible_host: second\n",
         "group_vars/g/vault.yml": "$ANSIBLE_VAULT;1.1;AES256\n6162\n",
+        "group_vars/g/.hidden.yml": "kadalu_typo: not read\n",
+        "group_vars/g/backup.yml~": "kadalu_typo: not read\n",
+        "group_vars/g.yml": "kadalu_typo: not read, the directory is first\n",
+        "host_vars/a.yml": "kadalu_typo: not read, the name without a suffix is first\n",
         "group_vars/g/notes.txt": "kadalu_typo: not read\n",
         "group_vars/other.yml": "kadalu_typo: not read\n",
         "host_vars/a": "kadalu_zone: from host_vars\n",

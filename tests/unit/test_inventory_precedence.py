@@ -58,6 +58,7 @@ def test_siblings_count_by_priority_then_by_name() -> None:
     assert zone(a=2, b=1) == "a"
     assert zone(a=10, b=9) == "a"
     assert zone(a=0, b=-1) == "a"
+    assert zone(a=1, b=0) == "a"
 
 
 def test_depth_counts_before_priority() -> None:
@@ -78,6 +79,19 @@ def test_a_group_may_say_things_in_several_places() -> None:
     }
     reach = inventory_of(tree).reach("h")
     assert (reach.zone, reach.user) == ("later in the file", "later")
+
+
+def test_what_stands_in_several_places_adds_up_and_the_last_counts() -> None:
+    tree = {
+        "a": {
+            "vars": {"ansible_port": 1},
+            "hosts": {"h": {"kadalu_zone": "1", "ansible_host": "x"}},
+        },
+        "b": {"hosts": {"h": {"kadalu_zone": "2"}, "h2": {"kadalu_zone": "3"}}},
+        "all": {"children": {"a": {"vars": {"ansible_user": "u"}}}},
+    }
+    reach = inventory_of(tree).reach("h")
+    assert (reach.zone, reach.host, reach.port, reach.user) == ("2", "x", 1, "u")
 
 
 def test_an_empty_value_takes_back_an_outer_one() -> None:
