@@ -1,6 +1,5 @@
 """inventory.yml → hosts and how to reach them."""
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from kadalu_ssh.inventory.marked import Source, read
+from kadalu_ssh.inventory.schema import closest
 from kadalu_ssh.inventory.tree import Group, HostEntry, Tree, above
 from kadalu_ssh.inventory.values import Unusable, Value
 from kadalu_ssh.inventory.vardirs import read_vardirs
@@ -89,8 +89,8 @@ class Inventory:
     def _not_listed(self, name: str) -> Reach:
         if name in _THIS_MACHINE:
             return Reach(name=name, host=name, local=True)
-        close = difflib.get_close_matches(name, self.hosts, 1)
-        hint = f"did you mean {close[0]}?" if close else f"add it to {self.path}"
+        close = closest(name, self.hosts)
+        hint = f"did you mean {close}?" if close else f"add it to {self.path}"
         known = name if name.isprintable() and name.isascii() and len(name) < 80 else shown(name)
         raise Refused(f"{known} is not in the inventory {self.path}", hint=hint)
 

@@ -1,8 +1,7 @@
 """Which variables kadalu reads, and of which type: that stands in the documented example."""
 
-import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -57,13 +56,19 @@ def find(name: str) -> Key | Unknown | None:
     return Unknown(f"there are {', '.join(ours)}") if meant else None
 
 
+def closest(word: str, words: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The one of `words` that `word` was probably meant to be; `cutoff` is 0 (any) to 1 (equal)."""
+    import difflib  # here: only errors have use for it
+
+    return next(iter(difflib.get_close_matches(word, words, 1, cutoff)), None)
+
+
 def _close(name: str, ours: Sequence[str]) -> str | None:
     if name.startswith(_PREFIX):
         # Without the prefix: it alone would make any two of them look alike.
-        rests = [other.removeprefix(_PREFIX) for other in ours]
-        close = difflib.get_close_matches(name.removeprefix(_PREFIX), rests, 1)
-        return _PREFIX + close[0] if close else None
+        close = closest(name.removeprefix(_PREFIX), [key.removeprefix(_PREFIX) for key in ours])
+        return _PREFIX + close if close else None
     # A misspelt prefix counts where the rest is right: `kafka_address` may be anybody's.
     prefix, _, rest = name.partition("_")
-    near = difflib.get_close_matches(prefix, [_PREFIX.rstrip("_")], 1, 0.65)
+    near = closest(prefix, [_PREFIX.rstrip("_")], 0.65)
     return _PREFIX + rest if near and _PREFIX + rest in ours else None

@@ -1,6 +1,5 @@
 """The document of an inventory → groups, hosts and what each of them says."""
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -8,6 +7,7 @@ import yaml
 
 from kadalu_ssh.inventory.marked import Entries, Source, is_null
 from kadalu_ssh.inventory.ranges import BadRange, expand
+from kadalu_ssh.inventory.schema import closest
 from kadalu_ssh.inventory.values import is_host
 from kadalu_ssh.inventory.variables import Variables, read_variables
 from kadalu_ssh.model.names import shown
@@ -138,8 +138,8 @@ class Tree:
         """Ansible skips such a key; where it is surely a mistake, so that a host or a variable
         would go missing, say so."""
         what = f"group {group} has a key {shown(part)}"
-        if close := difflib.get_close_matches(part, _PARTS, 1):
-            self.source.refuse(key, what, f"did you mean {close[0]}?")
+        if close := closest(part, _PARTS):
+            self.source.refuse(key, what, f"did you mean {close}?")
         if part.startswith(("ansible_", "kadalu")):
             self.source.refuse(key, what, "a variable of a group stands under its `vars:`")
         self.warnings.append(f"{self.source.place(key)}: {what}, which is skipped")

@@ -1,6 +1,5 @@
 """The value of a variable: what its type allows, and what kadalu makes of it."""
 
-import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -105,6 +104,8 @@ def is_host(text: str) -> bool:
         return _NAME.fullmatch(text) is not None
     if not _IPV6.fullmatch(text):
         return False
+    import ipaddress  # here, as difflib elsewhere: completion rarely has use for it
+
     try:
         return ipaddress.ip_address(text).version == 6
     except ValueError:
