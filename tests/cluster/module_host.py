@@ -6,6 +6,7 @@ import subprocess
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ from kadalu_ssh.model.reach import Reach
 from kadalu_ssh.model.records import Client, Document, Group, Node, Slot, Unit, Volume
 from kadalu_ssh.operations.probe import capabilities
 from kadalu_ssh.volgen import default_options
+from tests.cluster.bed import Bed, wait_until
 
 Json = dict[str, Any]
 Call = tuple[str, Json]
@@ -28,6 +30,19 @@ class ModuleHost:
     container: str
     reach: Reach
     settings: FleetSettings
+
+    @classmethod
+    def of(cls, bed: Bed, node: str, home: Path) -> "ModuleHost":
+        """A node of the test bed, reached as root."""
+        reach = Reach(name=node, host=bed.ips[node], user="root", key_file=bed.key)
+        settings = FleetSettings(
+            known_hosts=home / "known_hosts", ssh_config=home / "none", user_known_hosts=()
+        )
+        return cls(bed.container(node), reach, settings)
+
+    def until(self, condition: str) -> None:
+        """Wait until a shell condition holds there."""
+        wait_until(lambda: self.sh(f"{condition} && echo yes", check=False), why=condition)
 
     def sh(self, script: str, check: bool = True) -> str:
         """Run a shell script in the container; returns what it printed."""

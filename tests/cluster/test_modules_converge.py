@@ -1,17 +1,23 @@
 """converge on a real host. Looked at with systemctl, ss, findmnt, getfattr and find."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from kadalu_ssh.model.channel import CallFailed
+from tests.cluster.bed import Bed
 from tests.cluster.module_host import Json, Lab, ModuleHost, by_kind, statuses
 
-TREE = "find /etc/systemd/system /var/lib/kadalu /run/kadalu /data1 /data2 /mnt -printf '%p %m %T@ %s\\n'"
+TREE = (
+    "find /etc/systemd/system /var/lib/kadalu /run/kadalu /data1 /data2 /mnt"
+    " -printf '%p %m %T@ %s\\n'"
+)
 
 
-@pytest.fixture
-def lab(host: ModuleHost) -> Iterator[Lab]:
+@pytest.fixture(params=["server1", pytest.param("old1", marks=pytest.mark.release10)])
+def lab(request: pytest.FixtureRequest, bed: Bed, tmp_path: Path) -> Iterator[Lab]:
+    host = ModuleHost.of(bed, request.param, tmp_path)
     host.clean()
     yield Lab(host)
     host.clean()
@@ -131,9 +137,9 @@ def test_a_service_that_does_not_start_says_why_from_its_log(served: Lab) -> Non
     served.host.sh(f"systemctl stop {served.bricks[0]}")
     served.host.sh(
         "systemd-run -q --unit kadalu-blocker python3 -c 'import socket,time;"
-        'socket.create_server(("", 24010)); time.sleep(300)\''
+        's=socket.create_server(("", 24010)); time.sleep(300)\''
     )
-    served.host.sh("until ss -Hltn sport = :24010 | grep -q .; do sleep 0.05; done")
+    served.host.until("ss -Hltn sport = :24010 | grep -q .")
     answer = served.converge()
     failed = [item for item in answer["items"] if item["status"] == "failed"]
     assert [item["id"] for item in failed] == [f"service:{served.bricks[0]}"]
@@ -246,7 +252,7 @@ def test_older_work_is_fenced_off(served: Lab) -> None:
 def test_the_hosts_lock_keeps_a_second_controller_out(served: Lab) -> None:
     lock = f"/run/kadalu/{served.cluster_id}/node.lock"
     served.host.sh(f"setsid flock {lock} sleep 300 >/dev/null 2>&1 &")
-    served.host.sh(f"until ! flock -n {lock} true; do sleep 0.05; done")
+    served.host.until(f"! flock -n {lock} true")
     with pytest.raises(CallFailed) as caught:
         served.converge()
     assert caught.value.kind == "locked"
@@ -255,19 +261,20 @@ def test_the_hosts_lock_keeps_a_second_controller_out(served: Lab) -> None:
     assert statuses(served.converge()) == {"ok"}
 
 
-def test_a_reboot_brings_the_bricks_back_and_forgets_the_mount(served: Lab) -> None:
-    served.with_mount("/mnt/gv", boot_id="an earlier boot")
+def test_a_reboot_brings_the_bricks_back_and_forgets_the_mount(served: Lab, bed: Bed) -> None:
+    served.with_mount("/mnt/gv")
+    served.converge()
+    name = next(node for node in bed.ips if bed.container(node) == served.host.container)
+    bed.reboot(name)
+    served.host.until("test $(systemctl list-units -q 'kadalu-*' | grep -c running) = 4")
+    assert active(served) == [True] * 4
     answer = served.converge()
     assert {item["status"] for item in by_kind(answer, "mount")} == {"forgotten"}
+    assert {item["status"] for item in by_kind(answer, "service")} == {"ok"}
     assert served.host.sh("ls /run/systemd/system | grep mnt-gv", check=False) == ""
+    assert served.host.sh("findmnt -no FSTYPE /mnt/gv", check=False) == ""
 
 
-def test_two_clusters_share_a_host_without_meeting(served: Lab) -> None:
-    other = Lab.__new__(Lab)
-    with pytest.raises(CallFailed, match="a node of cluster"):
-        other.__init__(served.host)  # type: ignore[misc]
-    running = pids(served)
-    other.identity("claim", role="client")
-    other.change = served.change
-    assert served.converge()["converged"]
-    assert pids(served) == running
+def test_a_host_serves_one_cluster_only(served: Lab) -> None:
+    with pytest.raises(CallFailed, match=f"a node of cluster {served.cluster_id}"):
+        Lab(served.host)
