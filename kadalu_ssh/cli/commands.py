@@ -163,11 +163,16 @@ _VOLUMES = (
 )  # fmt: skip
 
 _HEAL_ARGS = (_VOLUME, flag("--summary", "counts only"))
+_START_ARGS = (_VOLUME, flag("--full", "go through the whole volume, not the index only"))
 _OTHERS = (
     Command("volume", "heal-info", "show what waits to be healed", "kadalu volume heal-info vol1",
             "heal:info", _HEAL_ARGS, "heal_info"),
     Command("heal", "info", "show what waits to be healed", "kadalu heal info vol1 --summary",
             "heal:info", _HEAL_ARGS, "heal_info"),
+    Command("volume", "heal-start", "have the self-heal daemons look for work now",
+            "kadalu volume heal-start vol1", "heal:start", _START_ARGS, mutating=True),
+    Command("heal", "start", "have the self-heal daemons look for work now",
+            "kadalu heal start vol1 --full", "heal:start", _START_ARGS, mutating=True),
     Command(
         "mount", "", "mount a volume on a host of the inventory",
         "kadalu mount vol1 client1:/mnt/vol1 --persist", "client:mount",

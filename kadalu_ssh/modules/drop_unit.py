@@ -40,6 +40,8 @@ def _is_ours(unit, cluster_id):
         return False
     wanted = {"cluster": cluster_id, "volume": unit["volume_id"], "unit": unit["unit_id"]}
     mine = all((record or {}).get(key) == value for key, value in wanted.items())
+    # A wipe that was cut short after the record went: nothing but the volume id is left.
+    mine = mine or (record is None and bool(unit.get("wipe")) and not _record_last(path))
     if not mine and unit.get("undo"):
         return False
     if not mine or found not in (None, unit["volume_id"]):
@@ -88,13 +90,19 @@ def _undo(path):
     """Only what init_unit made; data that arrived since keeps everything."""
     record = marks.record(path)
     if record.get("adopted"):
-        marks.drop(path, marks.RECORD)
+        marks.drop(marks.keeper(path), marks.RECORD)
         return "undone"
     if not _is_pristine(path):
         return "kept"
-    for name in set(os.listdir(path)) - {"lost+found"}:
+    for name in _record_last(path):
         _remove_tree(os.path.join(path, name))
     return _unmark(path, record, "undone")
+
+
+def _record_last(path):
+    """What is in a unit, with what carries its record last: until then it can be told again."""
+    names = sorted(set(os.listdir(path)) - {"lost+found"})
+    return sorted(names, key=lambda name: os.path.join(path, name) == marks.keeper(path))
 
 
 def _is_pristine(path):
@@ -113,10 +121,9 @@ def _has_no_file(path, name):
 def _wipe(path, ctx):
     """Data first and marks last: a wipe that was cut short can be run again."""
     record = marks.record(path)
-    for name in sorted(os.listdir(path)):
+    for name in _record_last(path):
         ctx.check_cancelled()
-        if name != "lost+found":
-            _remove_tree(os.path.join(path, name))
+        _remove_tree(os.path.join(path, name))
     return _unmark(path, record, "wiped")
 
 
@@ -137,8 +144,7 @@ def _unmark(path, record, result):
             break
     if os.path.isdir(path):
         for name in os.listxattr(path):
-            if name.startswith(_TRUSTED) and name not in (marks.VOLUME_ID, marks.RECORD):
+            if name.startswith(_TRUSTED) and name != marks.VOLUME_ID:
                 marks.drop(path, name)
-        for name in (marks.VOLUME_ID, marks.RECORD):
-            marks.drop(path, name)
+        marks.drop(path, marks.VOLUME_ID)
     return result

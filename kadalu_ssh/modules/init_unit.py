@@ -103,9 +103,9 @@ def _make(unit, fenced, made):
     adopted = marks.volume_id(path) is not None
     if not adopted:
         _set(path, marks.VOLUME_ID, uuid.UUID(unit["volume_id"]).bytes, os.XATTR_CREATE, made)
-    _set(path, marks.RECORD, _record(unit, fenced, len(dirs), adopted), 0, made)
     for name, mode in ((".glusterfs", 0o600), (".glusterfs/indices", 0o600)):
         _make_dir(os.path.join(path, name), mode, made)
+    _set(marks.keeper(path), marks.RECORD, _record(unit, fenced, len(dirs), adopted), 0, made)
     sync_dir(path)
     return {"path": path, "made_dirs": dirs}
 

@@ -1,4 +1,9 @@
-"""The marks of a storage unit: GlusterFS's volume id and our own record, as xattrs of its root."""
+"""The marks of a storage unit: GlusterFS's volume id on its root, our own record on `.glusterfs`.
+
+The record is not on the root: GlusterFS heals the root's trusted.* xattrs as data. Seen on 11.1:
+AFR copied one unit's record over those of the others, and a disperse volume's root, whose units
+answered with different values, could never be healed. `.glusterfs` is below what it looks at.
+"""
 
 import errno
 import json
@@ -38,9 +43,14 @@ def volume_id(path):
     return str(uuid.UUID(bytes=value)) if value is not None and len(value) == 16 else None
 
 
+def keeper(path):
+    """The directory of the unit at `path` that carries our record."""
+    return os.path.join(path, ".glusterfs")
+
+
 def record(path):
     """Our record {"cluster", "volume", "unit", "group", "position", ...}, or None."""
-    value = get(path, RECORD)
+    value = get(keeper(path), RECORD)
     if value is None:
         return None
     try:

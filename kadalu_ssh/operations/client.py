@@ -45,13 +45,7 @@ async def mount(
 
 def _this_machine(session: Session) -> str:
     """The inventory's name of the laptop itself."""
-    for name in session.inventory.names():
-        if session.inventory.reach(name).local:
-            return name
-    raise Refused(
-        "this machine is not in the inventory",
-        hint="add a host with 'ansible_connection: local' to it, or name one: HOST:DIR",
-    )
+    return session.inventory.local_name()
 
 
 async def _with_host(transaction: Transaction, host: str, path: str) -> tuple[Document, str]:

@@ -2,7 +2,7 @@
 
 from kadalu_ssh.manifest import Paths
 from kadalu_ssh.model.channel import Json
-from kadalu_ssh.model.errors import Failed, Refused, Unreachable
+from kadalu_ssh.model.errors import Failed, NodeError, Refused, Unreachable
 from kadalu_ssh.model.names import split_volume
 from kadalu_ssh.model.records import Document, Volume
 from kadalu_ssh.operations.context import Context, Outcome
@@ -23,6 +23,39 @@ async def info(ctx: Context, *, volume: str, summary: bool = False) -> Outcome:
     total = sum(count for count in counts if count is not None)
     data = {"volume": found.name, "units": units, "total": total}
     return Outcome(data=data, exit_code=3 if None in counts else 0)
+
+
+async def start(ctx: Context, *, volume: str, full: bool = False) -> Outcome:
+    """Have the self-heal daemons look for work now, instead of within ten minutes.
+
+    They crawl their indices; with `full`, the whole volume.
+    """
+    cluster, name = split_volume(volume)
+    async with open_session(ctx, cluster) as session:
+        found = session.volume(name)
+        _refuse(found)
+        await session.connect(volume_nodes(found))
+        failures = [session.failures[n] for n in volume_nodes(found) if n in session.failures]
+        if ctx.settings.dry_run:
+            return Outcome(dry_run=True)
+        reasons = [*failures, *await _launch(session, found, "full" if full else "start")]
+    if len(reasons) >= len(volume_nodes(found)):
+        raise Failed(f"no self-heal daemon of volume {name} could be told", nodes=reasons)
+    outcome = Outcome(f"The self-heal daemons of volume {name} look for work now.")
+    outcome.data = {"volume": {"name": name, "id": found.id}}
+    outcome.missed(reasons)
+    return outcome
+
+
+async def _launch(session: Session, volume: Volume, op: str) -> list[NodeError]:
+    kind = "disperse" if volume.kind == "disperse" else "replicate"
+    xlators = [f"{volume.xlator_name}-{kind}-{group.number}" for group in volume.groups]
+    sock = Paths(session.document.cluster_id).socket("s", volume.id)
+    params = {"op": op, "sockets": [{"sock": sock, "xlators": xlators}]}
+    answers = await session.call("heal", dict.fromkeys(volume_nodes(volume), params))
+    good, bad = session.split(answers)
+    told = {host: answer["daemons"][0]["reason"] for host, answer in good.items()}
+    return [*bad, *(session.error(host, reason) for host, reason in told.items() if reason)]
 
 
 def _refuse(volume: Volume) -> None:

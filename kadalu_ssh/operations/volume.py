@@ -1,7 +1,11 @@
 """volume start | stop | delete | rename: go on with the nodes that answer, remember the others."""
 
+from collections.abc import Iterator
+
 import msgspec
 
+from kadalu_ssh.manifest import Paths
+from kadalu_ssh.model.channel import Json
 from kadalu_ssh.model.errors import Refused, Unreachable
 from kadalu_ssh.model.names import check_name, split_volume
 from kadalu_ssh.model.records import Document, Tombstone, Volume
@@ -73,15 +77,34 @@ async def stop(ctx: Context, *, volume: str) -> Outcome:
 
 
 async def _connected(transaction: Transaction, volume: Volume) -> list[str]:
-    """Hosts with a managed mount of the volume. (Asking the bricks comes on top; see docs.)"""
+    """Clients of the volume: managed mounts by name, others as its storage units see them."""
     session = transaction.session
-    return sorted(
-        {
-            f"{session.host_name(client.host)}:{client.path}"
-            for client in transaction.document.clients
-            if client.volume == volume.id
-        }
-    )
+    paths = Paths(transaction.document.cluster_id)
+    sockets: dict[str, list[Json]] = {}
+    for slot in volume.slots:
+        unit = slot.unit
+        sockets.setdefault(unit.node, []).append(
+            {
+                "unit_id": unit.id, "sock": paths.socket("b", unit.id), "path": unit.path,
+                "volname": volume.xlator_name,
+            }
+        )  # fmt: skip
+    params = {node: {"sockets": listed} for node, listed in sockets.items()}
+    good, _ = session.split(await session.call("clients", params))
+    seen = {c["host"] for answer in good.values() for c in _outside(answer)}
+    managed = [c for c in transaction.document.clients if c.volume == volume.id]
+    names = {f"{session.host_name(c.host)}:{c.path}" for c in managed}
+    return sorted(names | {host for host in seen if not _is_managed(host, names)})
+
+
+def _outside(answer: Json) -> Iterator[Json]:
+    """Clients that are not the volume's own daemons. GlusterFS 10 does not tell them apart."""
+    for unit in answer["units"]:
+        yield from (c for c in unit["clients"] if c["name"] not in ("glustershd", "self-heal"))
+
+
+def _is_managed(host: str, names: set[str]) -> bool:
+    return any(name.partition(":")[0] == host for name in names)
 
 
 async def delete(ctx: Context, *, volume: str, wipe: bool = False) -> Outcome:

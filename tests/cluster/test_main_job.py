@@ -52,6 +52,8 @@ def test_write_survives_a_killed_node_and_heals(volume: Workspace, clean: Bed) -
     clean.sh(CLIENT, "echo before > /mnt/vol1/before")
     clean.kill("server3")
     clean.sh(CLIENT, "for i in $(seq 20); do head -c 100000 /dev/urandom > /mnt/vol1/f$i; done")
+    # A metadata heal of the root copies its xattrs: each unit's own record must survive that.
+    clean.sh(CLIENT, "chmod 0751 /mnt/vol1")
     sums = clean.sh(CLIENT, "cd /mnt/vol1 && sha256sum f* before")
     status = volume.run("volume", "status", "vol1", "--json", "--timeout", "2")
     assert status.code == 3
@@ -64,6 +66,9 @@ def test_write_survives_a_killed_node_and_heals(volume: Workspace, clean: Bed) -
     healed(volume)
     for node in ("server1", "server2", "server3"):
         assert clean.sh(node, "cd /data1/vol1 && sha256sum f* before") == sums, node
+        assert clean.sh(node, "stat -c %a /data1/vol1").strip() == "751"
+    states = volume.json("volume", "status", "vol1")["volumes"][0]["groups"][0]["units"]
+    assert [unit["state"] for unit in states] == ["Up"] * 3
     assert clean.sh(CLIENT, "cd /mnt/vol1 && sha256sum f* before") == sums
 
 

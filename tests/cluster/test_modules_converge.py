@@ -118,7 +118,7 @@ def test_an_unmounted_disk_does_not_become_an_empty_brick(lab: Lab) -> None:
     ("damage", "said"),
     [
         ("setfattr -n trusted.glusterfs.volume-id -v 0x{0:032d} /data2/b2", "another volume"),
-        ("setfattr -x trusted.kadalu.unit /data2/b2", "no record"),
+        ("setfattr -x trusted.kadalu.unit /data2/b2/.glusterfs", "no record"),
         ("mv /data2/b2 /data2/moved", "does not exist"),
         ("mv /data2/b2 /data2/x; ln -s x /data2/b2", "symbolic link"),
     ],

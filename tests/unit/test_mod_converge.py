@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import uuid
 from pathlib import Path
 from typing import Any
@@ -50,13 +51,13 @@ class Host:
     def unit(self, name: str = "b1", **more: Any) -> Json:
         """A unit item, with its directory marked as init_unit would."""
         path = self.root / name
-        path.mkdir(exist_ok=True)
+        (path / ".glusterfs").mkdir(parents=True, exist_ok=True)
         number = uuid.uuid5(uuid.NAMESPACE_OID, name)
         volume = VOLUME.partition(":")[2]
         marks = self.modules["marks"]
         os.setxattr(path, marks.VOLUME_ID, uuid.UUID(volume).bytes)
         record = {"cluster": CLUSTER, "unit": str(number), "volume": volume}
-        os.setxattr(path, marks.RECORD, json.dumps(record).encode())
+        os.setxattr(marks.keeper(path), marks.RECORD, json.dumps(record).encode())
         return {
             "kind": "unit", "id": f"unit:{number}", "owner": VOLUME, "path": str(path),
             "unit_id": str(number), "volume_id": volume, "fs_uuid": "", "group": 0, "position": 0,
@@ -209,9 +210,12 @@ def test_refuses_while_another_worker_changes_things(host: Host) -> None:
     [
         (lambda path, marks: os.removexattr(path, marks.VOLUME_ID), "carries no volume id"),
         (lambda path, marks: os.setxattr(path, marks.VOLUME_ID, bytes(16)), "another volume"),
-        (lambda path, marks: os.removexattr(path, marks.RECORD), "no record of kadalu"),
-        (lambda path, marks: path.rmdir(), "does not exist"),
-        (lambda path, marks: (path.rmdir(), path.symlink_to("/")), "symbolic link"),
+        (
+            lambda path, marks: os.removexattr(marks.keeper(path), marks.RECORD),
+            "no record of kadalu",
+        ),
+        (lambda path, marks: shutil.rmtree(path), "does not exist"),
+        (lambda path, marks: (shutil.rmtree(path), path.symlink_to("/")), "symbolic link"),
     ],
 )
 def test_a_unit_that_is_not_the_one_that_is_meant_is_not_started(
@@ -242,7 +246,8 @@ def test_a_unit_on_another_file_system_is_blocked(host: Host) -> None:
 def test_a_unit_of_another_cluster_is_blocked(host: Host) -> None:
     unit = host.unit()
     record = {"cluster": "another", "unit": unit["unit_id"]}
-    os.setxattr(unit["path"], host.modules["marks"].RECORD, json.dumps(record).encode())
+    marks = host.modules["marks"]
+    os.setxattr(marks.keeper(unit["path"]), marks.RECORD, json.dumps(record).encode())
     assert "belongs to cluster another" in reasons(host.converge(unit))
 
 

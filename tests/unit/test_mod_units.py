@@ -52,7 +52,7 @@ def test_marks_a_new_directory(modules: Any, tmp_path: Path) -> None:
     path = tmp_path / "b1"
     assert init(modules, spec(path)) == {"units": [{"path": str(path), "made_dirs": [str(path)]}]}
     assert os.getxattr(path, modules["marks"].VOLUME_ID) == uuid.UUID(VOLUME).bytes
-    record = json.loads(os.getxattr(path, modules["marks"].RECORD))
+    record = json.loads(os.getxattr(path / ".glusterfs", modules["marks"].RECORD))
     assert record == {
         "cluster": CLUSTER, "volume": VOLUME, "unit": UNIT, "group": 0, "position": 1,
         "role": "data", "task": "t1", "made": 1, "adopted": False,
@@ -75,7 +75,8 @@ def foreign_id(path: Path, modules: Any) -> None:
 def same_volume_other_unit(path: Path, modules: Any) -> None:
     path.mkdir()
     os.setxattr(path, modules["marks"].VOLUME_ID, uuid.UUID(VOLUME).bytes)
-    os.setxattr(path, modules["marks"].RECORD, b'{"unit": "another"}')
+    (path / ".glusterfs").mkdir(exist_ok=True)
+    os.setxattr(modules["marks"].keeper(path), modules["marks"].RECORD, b'{"unit": "another"}')
 
 
 def with_a_file(path: Path, modules: Any) -> None:
