@@ -189,6 +189,8 @@ _OTHERS = (
             (arg("target", metavar="[HOST:]DIR"),), mutating=True),
     Command("client", "list", "list the mounts that kadalu made", "kadalu client list vol1",
             "client:list_clients", (_ANY_VOLUME,), "clients"),
+    Command("state", "pull", "fetch the current state from the meta servers", "kadalu state pull",
+            "state:pull", mutating=True),
     Command("doctor", "", "check this machine and workspace", "kadalu doctor", "doctor:doctor",
             render="doctor"),
     Command("completion", "", "print the line that enables completion in a shell",

@@ -98,6 +98,13 @@ class Quorum:
             hint="bring them back; a change needs a majority of them",
         )
 
+    async def still_held(self) -> bool:
+        """Whether the lock is held on a majority now: workers that lost us have let it go."""
+        params = self._params("holds")
+        held = {m: params[m] for m in self.locked if m in params}
+        good, _ = self.session.split(await self.session.call("meta", held, limit=10))
+        return len([m for m in good if good[m]["locked"]]) >= self.needed
+
     async def unlock(self) -> None:
         params = self._params("unlock")
         await self.session.call("meta", {m: params[m] for m in self.locked if m in params})

@@ -88,6 +88,12 @@ class Transaction:
     ) -> None:
         """Undo what was entered, and raise what happened."""
         reasons = [*report.failed, *report.unknown]
+        if not await self.quorum.still_held():
+            raise Unknown(
+                f"{task.operation} was cut off: this command lost the cluster lock",
+                nodes=reasons,
+                hint="the next kadalu command, here or elsewhere, settles it",
+            )
         if task.forward_only:
             raise Failed(
                 f"{task.operation} stopped at '{entered[-1].name}' and can only be finished",
