@@ -71,7 +71,7 @@ class ModuleHost:
     def clean(self) -> None:
         """Leave the host as it was, whatever the test did."""
         self.sh(
-            "systemctl stop 'kadalu-*' '*.mount' 2>/dev/null; cd /;"
+            "systemctl stop 'kadalu-*' 'mnt-*.mount' 2>/dev/null; cd /;"
             "for m in $(findmnt -rno TARGET -t fuse.glusterfs,tmpfs | grep ^/mnt); do"
             "  umount -l $m; done;"
             "rm -f /etc/systemd/system/kadalu-* /etc/systemd/system/*/kadalu-*"

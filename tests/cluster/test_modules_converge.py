@@ -9,9 +9,10 @@ from kadalu_ssh.model.channel import CallFailed
 from tests.cluster.bed import Bed
 from tests.cluster.module_host import Json, Lab, ModuleHost, by_kind, statuses
 
+# Inside a unit, its own processes write as they please.
 TREE = (
-    "find /etc/systemd/system /var/lib/kadalu /run/kadalu /data1 /data2 /mnt"
-    " -printf '%p %m %T@ %s\\n'"
+    "find /etc/systemd/system /var/lib/kadalu /run/kadalu -printf '%p %m %T@ %s\\n';"
+    "ls -A /data1 /data2 /mnt"
 )
 
 
