@@ -34,7 +34,7 @@ def check_name(kind: str, text: str) -> str:
 
 def check_host(text: str) -> str:
     """Return `text` when it can be a host name or an address; raise Refused otherwise."""
-    if not (_HOST.fullmatch(text) or _IPV6.fullmatch(text)):
+    if not (_HOST.fullmatch(text) or (":" in text and _IPV6.fullmatch(text))):
         raise Refused(
             f"{shown(text)} cannot name a host",
             hint="host names have letters, digits, '.', '-' and '_'",
@@ -57,8 +57,11 @@ def check_path(text: str, what: str = "path") -> str:
             f"{what} {shown(text)} has characters that GlusterFS volfiles cannot hold",
             hint="use letters, digits and _ . + @ = -",
         )
-    if ".." in text.split("/"):
+    parts = text.split("/")
+    if ".." in parts:
         raise Refused(f"{what} {shown(text)} contains '..'", hint="write the path it means")
+    if any(part.startswith("-") for part in parts):
+        raise Refused(f"{what} {shown(text)} has a part that starts with '-'")
     # POSIX gives exactly two leading slashes a meaning of their own, and normpath keeps them.
     return "/" + posixpath.normpath(text).lstrip("/")
 

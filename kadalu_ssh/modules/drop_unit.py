@@ -105,6 +105,15 @@ def _record_last(path):
     return sorted(names, key=lambda name: os.path.join(path, name) == marks.keeper(path))
 
 
+def _give_back(path, before):
+    """An adopted unit is again what it was."""
+    if before:
+        os.setxattr(marks.record_home(path), marks.RECORD, marks.encoded(before))
+    else:
+        marks.drop(marks.record_home(path), marks.RECORD)
+    return "undone"
+
+
 def _is_pristine(path):
     """True when nothing is in it but what GlusterFS itself makes: no file of a user."""
     names = set(os.listdir(path)) - {".glusterfs", "lost+found"}

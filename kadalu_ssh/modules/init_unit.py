@@ -1,6 +1,5 @@
 """Make storage units: once in a unit's life, all of a call or none."""
 
-import json
 import os
 import uuid
 
@@ -46,7 +45,7 @@ def _unfit(unit, cluster_id, table):
         return "%s lies inside %s, which belongs to a volume" % (path, parent["path"])
     return (
         _wrong_fs(unit, table) or _wrong_volume(unit, cluster_id)
-        or _used(unit) or _no_parent(unit)
+        or _used(unit, cluster_id) or _no_parent(unit)
     )  # fmt: skip
 
 
@@ -76,13 +75,15 @@ def _is_it(record, unit, cluster_id):
     return bool(record) and all(record.get(key) == value for key, value in wanted.items())
 
 
-def _used(unit):
-    """Files in a directory without a volume id are somebody's."""
+def _used(unit, cluster_id):
+    """Files in a directory without a volume id are somebody's, unless we were interrupted there."""
     path = unit["path"]
     if marks.volume_id(path) or not os.path.lexists(path):
         return None
     if not os.path.isdir(path):
         return "%s is not a directory" % path
+    if _is_it(marks.record(path), unit, cluster_id):
+        return None
     names = sorted(name for name in os.listdir(path) if name != "lost+found")
     return "%s is not empty (%s)" % (path, ", ".join(names[:3])) if names else None
 
@@ -95,30 +96,39 @@ def _no_parent(unit):
 
 
 def _make(unit, fenced, made):
-    """Make one unit; `made` collects how to undo each step."""
+    """Make one unit, or what is missing of it; `made` collects how to undo each step.
+
+    The volume id comes last: a directory that has it also has the record.
+    """
     path = unit["path"]
-    if _is_it(marks.record(path), unit, fenced["cluster_id"]):
-        return {"path": path, "made_dirs": made_dirs(path, marks.record(path))}
     dirs = _make_dirs(path, made)
-    adopted = marks.volume_id(path) is not None
-    if not adopted:
+    home = marks.record_home(path)
+    _make_dir(home, 0o600, made)
+    _make_dir(os.path.join(home, "indices"), 0o600, made)
+    if not _is_it(marks.record(path), unit, fenced["cluster_id"]):
+        _set(home, marks.RECORD, _record(unit, fenced, len(dirs)), 0, made)
+    if marks.volume_id(path) is None:
         _set(path, marks.VOLUME_ID, uuid.UUID(unit["volume_id"]).bytes, os.XATTR_CREATE, made)
-    for name, mode in ((".glusterfs", 0o600), (".glusterfs/indices", 0o600)):
-        _make_dir(os.path.join(path, name), mode, made)
-    _set(marks.keeper(path), marks.RECORD, _record(unit, fenced, len(dirs), adopted), 0, made)
+    sync_dir(home)
     sync_dir(path)
-    return {"path": path, "made_dirs": dirs}
+    return {"path": path, "made_dirs": made_dirs(path, marks.record(path))}
 
 
-def _record(unit, fenced, depth, adopted):
-    """`made`: how many directories, from the unit's own upwards, did not exist before it."""
+def _record(unit, fenced, depth):
+    """`made`: how many directories, from the unit's own upwards, did not exist before it.
+
+    `before`: of a unit that had a volume id already, the record that it had.
+    """
     record = {key: unit[key] for key in ("group", "position")}
     record.update(
         cluster=fenced["cluster_id"], volume=unit["volume_id"], unit=unit["unit_id"],
         role=unit.get("role", "data"), task=fenced.get("task"), made=depth,
-        adopted=adopted,
     )  # fmt: skip
-    return json.dumps(record, sort_keys=True, separators=(",", ":")).encode("utf-8")
+    if marks.volume_id(unit["path"]):
+        before = marks.record(unit["path"]) or {}
+        record["before"] = {key: before[key] for key in before if key != "before"}
+        record["made"] = before.get("made", 0)
+    return marks.encoded(record)
 
 
 def made_dirs(path, record):

@@ -59,6 +59,11 @@ def record(path):
         return {}
 
 
+def encoded(record):
+    """A record as it is kept."""
+    return json.dumps(record, sort_keys=True, separators=(",", ":")).encode("utf-8")
+
+
 def marked_parent(path):
     """The nearest parent that belongs to a volume: {"path", "volume_id"}, or None."""
     parent = os.path.dirname(path)

@@ -40,6 +40,14 @@ class Env:
     new: Document
     task_id: str
     check: bool = False
+    manifests: dict[tuple[bool, str], Manifest] = field(default_factory=dict)
+
+    def manifest(self, document: Document, host: str) -> Manifest:
+        """What `host` should have of the old or the new document; built once per command."""
+        key = (document is self.new, host)
+        if key not in self.manifests:
+            self.manifests[key] = manifest_for(document, host)
+        return self.manifests[key]
 
     @property
     def fence(self) -> Json:
@@ -223,9 +231,7 @@ async def converge(
     may_stop: Sequence[str], tombstones: Sequence[str],
 ) -> Report:  # fmt: skip
     """Send digests first, contents only for what differs; read back what was done."""
-    manifests = {
-        host: manifest_for(document, host) for host in hosts if host in env.session.channels
-    }
+    manifests = {h: env.manifest(document, h) for h in hosts if h in env.session.channels}
     params = {
         host: _converge_params(env, manifest, owners, may_stop, tombstones)
         for host, manifest in manifests.items()

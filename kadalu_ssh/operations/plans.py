@@ -65,7 +65,12 @@ def _added_names(old: Document, new: Document) -> dict[str, str]:
 
 
 def _node_add(old: Document, new: Document, params: Params) -> list[Phase]:
-    return [Claim(_added_names(old, new))]
+    return _joining(_added_names(old, new))
+
+
+def _joining(names: dict[str, str]) -> list[Phase]:
+    """Claim hosts, and make the directories that every node has."""
+    return [Claim(names), Converge(tuple(names), (), name="make directories")] if names else []
 
 
 def _node_remove(old: Document, new: Document, params: Params) -> list[Phase]:
@@ -75,9 +80,8 @@ def _node_remove(old: Document, new: Document, params: Params) -> list[Phase]:
 def _volume_create(old: Document, new: Document, params: Params) -> list[Phase]:
     volume = _find(new, params["volume"])
     extra = {"create_parents": params["create_parents"], "adopt": params["adopt"]}
-    claims: list[Phase] = [Claim(names)] if (names := _added_names(old, new)) else []
     return [
-        *claims,
+        *_joining(_added_names(old, new)),
         InitUnits(_by_node(volume, extra)),
         Converge(
             volume_nodes(volume), (owner_of(volume),),

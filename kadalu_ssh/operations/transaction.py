@@ -41,6 +41,8 @@ class Transaction:
         phases = phases_of(operation, self.document, new, params or {})
         env = Env(self.session, self.document, new, str(uuid.uuid4()), self.check)
         await self.session.connect(all_hosts(phases))
+        for host in all_hosts(phases):
+            env.manifest(new, host)  # What no file can hold is refused here, with nothing touched.
         if self.check:
             return await self._rehearse(phases, env)
         task = self._task(operation, new, params or {}, env.task_id, phases)
