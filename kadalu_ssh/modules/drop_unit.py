@@ -89,9 +89,8 @@ def _drop(unit, ours, ctx):
 def _undo(path):
     """Only what init_unit made; data that arrived since keeps everything."""
     record = marks.record(path)
-    if record.get("adopted"):
-        marks.drop(marks.keeper(path), marks.RECORD)
-        return "undone"
+    if "before" in record:
+        return _give_back(path, record["before"])
     if not _is_pristine(path):
         return "kept"
     for name in _record_last(path):
@@ -108,9 +107,9 @@ def _record_last(path):
 def _give_back(path, before):
     """An adopted unit is again what it was."""
     if before:
-        os.setxattr(marks.record_home(path), marks.RECORD, marks.encoded(before))
+        os.setxattr(marks.keeper(path), marks.RECORD, marks.encoded(before))
     else:
-        marks.drop(marks.record_home(path), marks.RECORD)
+        marks.drop(marks.keeper(path), marks.RECORD)
     return "undone"
 
 

@@ -13,7 +13,8 @@ def run(params, ctx):
     """{"fence", "units": [{"path", "unit_id", "volume_id", "group", "position", "role", "fs_uuid",
     "fsid", "create_parents": bool, "adopt": bool}]} → {"units": [{"path", "made_dirs": [path]}]}.
 
-    A unit that is there already, with the same ids, is left as it is. With `adopt`, a directory
+    A unit that is there already, with the same ids, is left as it is, and completed where an
+    earlier call was cut short. With `adopt`, a directory
     that has this volume's id and data is put back in service. Raises ModuleError `refused`.
     """
     fence.enter(ctx, params["fence"])
@@ -102,7 +103,7 @@ def _make(unit, fenced, made):
     """
     path = unit["path"]
     dirs = _make_dirs(path, made)
-    home = marks.record_home(path)
+    home = marks.keeper(path)
     _make_dir(home, 0o600, made)
     _make_dir(os.path.join(home, "indices"), 0o600, made)
     if not _is_it(marks.record(path), unit, fenced["cluster_id"]):

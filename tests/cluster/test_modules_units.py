@@ -121,7 +121,9 @@ def test_a_unit_that_was_given_up_serves_again_with_its_data(mounted: Lab) -> No
     for unit in old:
         unit["adopt"] = True
     mounted.host.call("init_unit", params)
-    shown = mounted.host.sh("getfattr -n trusted.kadalu.unit --only-values /data1/b1 2>/dev/null")
+    shown = mounted.host.sh(
+        "getfattr -n trusted.kadalu.unit --only-values /data1/b1/.glusterfs 2>/dev/null"
+    )
     assert old[0]["unit_id"] in shown
     assert mounted.host.sh("cat /data1/b1/f") == "x"
 
@@ -150,7 +152,7 @@ def test_status_sees_what_runs_and_what_does_not(mounted: Lab) -> None:
         assert 0 <= up["time"] - up["services"][name]["since"] < 60
     assert [up["mounts"][path]["mounted"] for path in ("/mnt/gv", "/mnt/none")] == [True, False]
     mounted.host.sh(f"systemctl stop {mounted.bricks[0]}")
-    mounted.host.sh("setfattr -x trusted.kadalu.unit /data2/b2")
+    mounted.host.sh("setfattr -x trusted.kadalu.unit /data2/b2/.glusterfs")
     one, two, three = status(mounted)["units"].values()
     assert (one["listening"], two["listening"], three["listening"]) == (False, True, True)
     assert (one["blocked"], three["blocked"]) == (None, None)

@@ -55,7 +55,7 @@ def test_marks_a_new_directory(modules: Any, tmp_path: Path) -> None:
     record = json.loads(os.getxattr(path / ".glusterfs", modules["marks"].RECORD))
     assert record == {
         "cluster": CLUSTER, "volume": VOLUME, "unit": UNIT, "group": 0, "position": 1,
-        "role": "data", "task": "t1", "made": 1, "adopted": False,
+        "role": "data", "task": "t1", "made": 1,
     }  # fmt: skip
     assert (path / ".glusterfs" / "indices").is_dir()
     assert path.stat().st_mode & 0o777 == 0o755
@@ -166,6 +166,18 @@ def test_adopts_a_unit_with_its_data(modules: Any, tmp_path: Path) -> None:
     assert drop(modules, again, undo=True) == ["undone"]
     assert (path / "data").read_text() == "precious"
     assert modules["marks"].volume_id(str(path)) == VOLUME
+    assert modules["marks"].record(str(path))["unit"] == UNIT
+
+
+def test_goes_on_where_it_was_interrupted(modules: Any, tmp_path: Path) -> None:
+    path = tmp_path / "b"
+    first = init(modules, spec(path))
+    os.removexattr(path, modules["marks"].VOLUME_ID)
+    assert init(modules, spec(path)) == first
+    assert modules["marks"].volume_id(str(path)) == VOLUME
+    os.removexattr(path, modules["marks"].VOLUME_ID)
+    assert drop(modules, spec(path), undo=True) == ["undone"]
+    assert not path.exists()
 
 
 def test_undo_keeps_a_unit_that_has_data(modules: Any, tmp_path: Path) -> None:
