@@ -14,8 +14,8 @@ def run(params, ctx):
     "fsid", "create_parents": bool, "adopt": bool}]} → {"units": [{"path", "made_dirs": [path]}]}.
 
     A unit that is there already, with the same ids, is left as it is, and completed where an
-    earlier call was cut short. With `adopt`, a directory
-    that has this volume's id and data is put back in service. Raises ModuleError `refused`.
+    earlier call was cut short. With `adopt`, a directory that has this volume's id and data is put
+    back in service. Raises ModuleError `refused`.
     """
     fence.enter(ctx, params["fence"])
     table = filesystems.mounts()
