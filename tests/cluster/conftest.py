@@ -10,13 +10,7 @@ import pytest
 from pytest_docker.plugin import get_docker_services
 
 from tests.cluster.bed import CLIENT, EVERYONE, HERE, ROOT, SERVERS, Bed, Workspace
-
-
-def _image(suite: str) -> str:
-    argv = ["sh", str(HERE / "image" / "build.sh"), suite]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+from tests.cluster.compose import compose_command, prepare_environment
 
 
 @pytest.fixture(scope="session")
@@ -26,27 +20,15 @@ def docker_compose_project_name() -> str:
 
 
 @pytest.fixture(scope="session")
-def compose_command() -> str:
-    modern = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False)
-    return "docker-compose" if modern.returncode else "docker compose --compatibility"
-
-
-@pytest.fixture(scope="session")
 def bed(
-    docker_compose_project_name: str, compose_command: str,
-    tmp_path_factory: pytest.TempPathFactory,
+    docker_compose_project_name: str, tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Bed]:  # fmt: skip
     """All nodes, booted and reachable."""
-    os.environ["KADALU_IMAGE_NEW"] = _image("trixie")
-    os.environ["KADALU_IMAGE_OLD"] = _image("bookworm")
-    # systemd of Debian 13 starts on the old cgroup layout only when told to.
-    unified = Path("/sys/fs/cgroup/cgroup.controllers").exists()
-    word = "quiet" if unified else "SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"
-    os.environ["KADALU_INIT_WORD"] = word
+    prepare_environment()
     key = tmp_path_factory.mktemp("ssh") / "id_ed25519"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
     with get_docker_services(
-        compose_command, str(HERE / "docker-compose.yml"), docker_compose_project_name,
+        compose_command(), str(HERE / "docker-compose.yml"), docker_compose_project_name,
         ["up -d"], ["down -v"],
     ):  # fmt: skip
         made = Bed(docker_compose_project_name, key)
