@@ -24,8 +24,11 @@ class ModuleError(Exception):
         self.detail = detail
 
 
-def write_atomic(path, text, mode=0o600):
-    """Replace `path` by `text`: durable, whole or not at all."""
+def write_atomic(path, text, mode=0o600, durable_name=True):
+    """Replace `path` by `text`: durable, whole or not at all.
+
+    Without `durable_name` the caller syncs the directory, once for all its files.
+    """
     data = text.encode("utf-8")
     temporary = "%s.kadalu-%d" % (path, os.getpid())
     try:
@@ -40,7 +43,8 @@ def write_atomic(path, text, mode=0o600):
     except OSError as error:
         remove_quietly(temporary)
         raise OSError(error.errno, error.strerror, path)
-    sync_dir(os.path.dirname(path))
+    if durable_name:
+        sync_dir(os.path.dirname(path))
 
 
 def _write_all(handle, data):
@@ -104,6 +108,20 @@ def cluster_dir(base, cluster_id):
     if not cluster_id or "/" in cluster_id or cluster_id.startswith("."):
         raise ModuleError("refused", "not a cluster id: %r" % (cluster_id,))
     return os.path.join(base, cluster_id)
+
+
+def uuid_text(data):
+    """16 bytes → `8-4-4-4-12` hexadecimal digits."""
+    digits = data.hex()
+    return "-".join(digits[a:b] for a, b in ((0, 8), (8, 12), (12, 16), (16, 20), (20, 32)))
+
+
+def uuid_bytes(text):
+    """The reverse of uuid_text. Raises ModuleError for what is none."""
+    data = bytes.fromhex(text.replace("-", ""))
+    if len(data) != 16:
+        raise ModuleError("refused", "not a UUID: %r" % (text,))
+    return data
 
 
 def boot_id():

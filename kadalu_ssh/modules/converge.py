@@ -42,6 +42,7 @@ def _apply(job):
     for item in job.wanted:
         if item["kind"] in _SIMPLE:
             job.attempt(_SIMPLE[item["kind"]], item)
+    job.make_durable()
     items_service.apply(job, [item for item in job.wanted if item["kind"] == "service"])
     items_mount.apply(job, [item for item in job.wanted if item["kind"] == "mount"])
     items_service.reload_if_needed(job)

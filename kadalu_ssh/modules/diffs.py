@@ -1,6 +1,5 @@
 """Unified diffs that show no secret."""
 
-import difflib
 import hashlib
 import re
 
@@ -11,6 +10,8 @@ _OPTION = re.compile(r"^([+\- ]?\s*option\s+\S*password\s+)(\S+)", re.MULTILINE)
 
 def unified(path, old, new, secrets, secret):
     """The change of a text file, as `diff -u`; old None: it did not exist. At most 64 KiB."""
+    import difflib  # slow to load, and only a rehearsal needs it
+
     before = (old or "").splitlines(True)
     lines = difflib.unified_diff(
         before, new.splitlines(True), "/dev/null" if old is None else path, path

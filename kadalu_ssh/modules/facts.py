@@ -1,7 +1,6 @@
 """What a host is and has, in one quick call that changes nothing."""
 
 import os
-import platform
 import socket
 import sys
 import threading
@@ -9,7 +8,6 @@ import time
 
 import fence
 import glusterfs
-import identity
 import paths
 import systemd
 from common import LIB, LOG, RUN, boot_id
@@ -32,11 +30,11 @@ def run(params, ctx):
         "python": "%d.%d.%d" % sys.version_info[:3],
         "time": time.time(),
         "boot_id": boot_id(),
-        "kernel": platform.release(),
+        "kernel": os.uname().release,
         "systemd": systemd.version(),
         "glusterd_running": "glusterd" in process_names(),
         "identity": fence.read_identity(params["cluster_id"]),
-        "node_of": identity.node_of(params["cluster_id"]),
+        "node_of": fence.node_of(params["cluster_id"]),
         "ephemeral_range": [
             int(n) for n in _line("/proc/sys/net/ipv4/ip_local_port_range").split()
         ],

@@ -14,6 +14,22 @@ def read_identity(cluster_id):
     return read_json(identity_path(cluster_id))
 
 
+def others(cluster_id):
+    """Identities of this host in other clusters."""
+    try:
+        names = sorted(os.listdir(LIB))
+    except FileNotFoundError:
+        return []
+    found = [read_json(os.path.join(LIB, n, "identity.json")) for n in names if n != cluster_id]
+    return [identity for identity in found if identity]
+
+
+def node_of(cluster_id):
+    """Id of another cluster that has this host as a node, or None."""
+    nodes = [i["cluster_id"] for i in others(cluster_id) if i.get("role", "node") == "node"]
+    return nodes[0] if nodes else None
+
+
 def require_identity(cluster_id, node_id=None):
     """Refuse to work on a host that is not the one the controller means."""
     found = read_identity(cluster_id)

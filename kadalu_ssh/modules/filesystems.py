@@ -1,10 +1,10 @@
 """Which file system holds a path, and what names it. Reads only; starts no program."""
 
-import ctypes
 import fcntl
 import os
 import struct
-import uuid
+
+from common import uuid_text
 
 # (request, size of the answer, where the 16 bytes of the UUID are in it); all need no privilege.
 _UUID_IOCTLS = {
@@ -97,7 +97,7 @@ def _ioctl_uuid(path, call):
     finally:
         os.close(handle)
     value = answer[offset : offset + 16]
-    return str(uuid.UUID(bytes=value)) if any(value) else ""
+    return uuid_text(value) if any(value) else ""
 
 
 def _udev_uuid(mount):
@@ -119,6 +119,8 @@ def f_fsid(path):
     number = getattr(status, "f_fsid", None)
     if number is not None:
         return number
+    import ctypes  # slow to load, and only Python 3.6 needs it
+
     words = ctypes.create_string_buffer(256)
     ctypes.CDLL(None, use_errno=True).statvfs(os.fsencode(path), words)
     return struct.unpack_from("9N", words.raw)[8]

@@ -2,7 +2,6 @@
 
 import glob
 import os
-import shutil
 
 _LIBRARIES = ("/usr/lib/*/glusterfs", "/usr/lib64/glusterfs", "/usr/lib/glusterfs",
               "/usr/local/lib/glusterfs", "/usr/local/lib64/glusterfs",
@@ -13,7 +12,7 @@ _HELPERS = ("/usr/libexec/glusterfs", "/usr/local/libexec/glusterfs") + _LIBRARI
 def probe(ctx):
     """{"glusterfs": version | None, "xlators": ["cluster/replicate", ...], paths of programs}."""
     folders = [f for p in _LIBRARIES for f in sorted(glob.glob(p + "/*/xlator"))]
-    daemon = shutil.which("glusterfsd", path=_search_path())
+    daemon = _program("glusterfsd")
     version = None
     if daemon and folders:
         versions = {os.path.basename(os.path.dirname(folder)): folder for folder in folders}
@@ -23,13 +22,15 @@ def probe(ctx):
         "glusterfs": version,
         "xlators": _xlators(folders[0]) if version else [],
         "glusterfsd": daemon,
-        "glusterfs_client": shutil.which("glusterfs", path=_search_path()),
+        "glusterfs_client": _program("glusterfs"),
         "glfsheal": _first(path + "/glfsheal" for path in _HELPERS),
     }
 
 
-def _search_path():
-    return os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/local/sbin:/usr/bin"
+def _program(name):
+    """Path of a program; sbin too, which the login's PATH may lack."""
+    folders = os.environ.get("PATH", "").split(":") + ["/usr/sbin", "/usr/bin", "/usr/local/sbin"]
+    return _first(os.path.join(folder, name) for folder in folders if folder)
 
 
 def _xlators(folder):

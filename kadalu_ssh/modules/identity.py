@@ -5,7 +5,7 @@ import shutil
 
 import fence
 import ledger
-from common import LIB, LOG, RUN, ModuleError, cluster_dir, make_dirs, read_json, write_json
+from common import LIB, LOG, RUN, ModuleError, cluster_dir, make_dirs, write_json
 
 _LEDGERS = ("identity.json", "fence.json", "intended.json", "applied.json")
 
@@ -24,25 +24,9 @@ def run(params, ctx):
     return {"identity": fence.read_identity(cluster_id)}
 
 
-def others(cluster_id):
-    """Identities of this host in other clusters."""
-    try:
-        names = sorted(os.listdir(LIB))
-    except FileNotFoundError:
-        return []
-    found = [read_json(os.path.join(LIB, n, "identity.json")) for n in names if n != cluster_id]
-    return [identity for identity in found if identity]
-
-
-def node_of(cluster_id):
-    """Id of another cluster that has this host as a node, or None."""
-    nodes = [i["cluster_id"] for i in others(cluster_id) if i.get("role", "node") == "node"]
-    return nodes[0] if nodes else None
-
-
 def _claim(cluster_id, params):
     role = params.get("role", "node")
-    other = node_of(cluster_id)
+    other = fence.node_of(cluster_id)
     if role == "node" and other:
         raise ModuleError("refused", "this host is a node of cluster %s already" % other)
     found = fence.read_identity(cluster_id)

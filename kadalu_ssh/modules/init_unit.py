@@ -1,12 +1,11 @@
 """Make storage units: once in a unit's life, all of a call or none."""
 
 import os
-import uuid
 
 import fence
 import filesystems
 import marks
-from common import ModuleError, sync_dir
+from common import ModuleError, sync_dir, uuid_bytes
 
 
 def run(params, ctx):
@@ -109,7 +108,7 @@ def _make(unit, fenced, made):
     if not _is_it(marks.record(path), unit, fenced["cluster_id"]):
         _set(home, marks.RECORD, _record(unit, fenced, len(dirs)), 0, made)
     if marks.volume_id(path) is None:
-        _set(path, marks.VOLUME_ID, uuid.UUID(unit["volume_id"]).bytes, os.XATTR_CREATE, made)
+        _set(path, marks.VOLUME_ID, uuid_bytes(unit["volume_id"]), os.XATTR_CREATE, made)
     sync_dir(home)
     sync_dir(path)
     return {"path": path, "made_dirs": made_dirs(path, marks.record(path))}

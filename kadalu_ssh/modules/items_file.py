@@ -5,7 +5,7 @@ import os
 import stat
 
 import diffs
-from common import LIB, LOG, RUN, make_dirs, read_text, sync_dir, write_atomic
+from common import LIB, LOG, RUN, make_dirs, read_text, write_atomic
 
 
 def needed(job):
@@ -48,7 +48,7 @@ def apply_dir(job, item):
         make_dirs(os.path.dirname(path))
         os.mkdir(path, mode)
         os.chmod(path, mode)
-        sync_dir(os.path.dirname(path))
+        job.touched.add(os.path.dirname(path))
     return job.did(item, "create")
 
 
@@ -68,13 +68,18 @@ def apply(job, item):
         return _fix_mode(job, item)
     if os.path.lexists(path) and _is_foreign(job, item):
         return job.report(item, "blocked", reason="%s exists and is not ours" % path)
-    old, new = read_text(path), job.contents[item["sha256"]]
-    if not job.check:
-        write_atomic(path, new, item["mode"])
-    job.written.add(path)
+    change = "update" if os.path.lexists(path) else "create"
     job.reload_needed |= bool(item.get("systemd"))
-    shown = diffs.unified(path, old, new, job.secrets, item.get("secret", False))
-    return job.did(item, "create" if old is None else "update", shown)
+    if job.check:
+        return job.did(item, change, _diff(job, item))
+    write_atomic(path, job.contents[item["sha256"]], item["mode"], durable_name=False)
+    job.touched.add(os.path.dirname(path))
+    return job.did(item, change)
+
+
+def _diff(job, item):
+    path, new = item["path"], job.contents[item["sha256"]]
+    return diffs.unified(path, read_text(path), new, job.secrets, item.get("secret", False))
 
 
 def _is_foreign(job, item):
@@ -91,7 +96,7 @@ def remove(job, item):
     if os.path.lexists(path):
         if not job.check:
             os.unlink(path)
-            sync_dir(os.path.dirname(path))
+            job.touched.add(os.path.dirname(path))
         job.reload_needed |= bool(item.get("systemd"))
         job.removed(item, "remove")
     else:

@@ -1,8 +1,10 @@
 """One run of converge: what is wanted, what is owned, what was seen, and what came of it."""
 
+import os
+
 import ledger
 import systemd
-from common import ModuleError
+from common import ModuleError, sync_dir
 
 _GOOD = ("ok", "changed", "would_change", "skipped")
 
@@ -32,7 +34,7 @@ class Job(object):
         self.states = {}
         self.results = {}
         self.gone = []
-        self.written = set()
+        self.touched = set()
         self.reload_needed = False
 
     def _in_scope(self, item):
@@ -68,6 +70,13 @@ class Job(object):
             self.report(item, "failed", reason="%s%s" % (error.strerror or error, where))
         except ModuleError as error:
             self.report(item, "failed", reason=error.reason)
+
+    def make_durable(self):
+        """The names of what was written and removed, one sync for each directory."""
+        for folder in sorted(self.touched):
+            if os.path.isdir(folder):
+                sync_dir(folder)
+        self.touched.clear()
 
     def obstacle(self, item):
         """Why an item that needs others cannot go on: the first of those that is not in place."""

@@ -8,9 +8,9 @@ answered with different values, could never be healed. `.glusterfs` is below wha
 import errno
 import json
 import os
-import uuid
 
 import filesystems
+from common import uuid_text
 
 VOLUME_ID = "trusted.glusterfs.volume-id"
 GFID = "trusted.gfid"
@@ -40,7 +40,7 @@ def drop(path, name):
 def volume_id(path):
     """The volume id as text, or None."""
     value = get(path, VOLUME_ID)
-    return str(uuid.UUID(bytes=value)) if value is not None and len(value) == 16 else None
+    return uuid_text(value) if value is not None and len(value) == 16 else None
 
 
 def keeper(path):

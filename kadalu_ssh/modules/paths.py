@@ -2,7 +2,6 @@
 
 import errno
 import os
-import tempfile
 
 import filesystems
 import marks
@@ -93,6 +92,7 @@ def _nameless_file(folder):
     except OSError as error:
         if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT):
             raise
-    handle, name = tempfile.mkstemp(prefix=".kadalu-probe-", dir=folder)
+    name = os.path.join(folder, ".kadalu-probe-%d" % os.getpid())
+    handle = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     os.unlink(name)
     return handle
