@@ -27,6 +27,16 @@ class _Stderr:
         self.changed.set()
 
 
+async def _read(stream: "asyncssh.SSHReader[bytes]", count: int) -> bytes:
+    """Nothing more comes from a connection that is gone: to us that is its end."""
+    import asyncssh
+
+    try:
+        return await stream.read(count)
+    except asyncssh.Error:
+        return b""
+
+
 class SshPipe:
     """A process on a connection; closing it closes the connection."""
 
@@ -39,12 +49,12 @@ class SshPipe:
         self._reader = asyncio.create_task(self._read_stderr())
 
     async def _read_stderr(self) -> None:
-        while data := await self._process.stderr.read(1024):
+        while data := await _read(self._process.stderr, 1024):
             self.stderr.feed(data)
         self.stderr.changed.set()
 
     async def read(self, count: int) -> bytes:
-        return await self._process.stdout.read(count)
+        return await _read(self._process.stdout, count)
 
     def write(self, data: bytes) -> None:
         self._process.stdin.write(data)
