@@ -14,13 +14,20 @@ def write_private(path: Path, text: str) -> None:
     Raises Failed, with the old file untouched, when the disk is full or read-only.
     """
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(path.parent)
         _replace(path, text.encode())
     except OSError as error:
         raise Failed(
             f"cannot save {path}: {error.strerror}",
             hint="the file is as it was before; free some space or mend its directory, then retry",
         ) from error
+
+
+def make_private(directory: Path) -> None:
+    """Make a directory and its missing parents, mode 0700. (mkdir's mode is not for parents.)"""
+    if not directory.is_dir():
+        make_private(directory.parent)
+        directory.mkdir(mode=0o700, exist_ok=True)
 
 
 def _replace(path: Path, data: bytes) -> None:

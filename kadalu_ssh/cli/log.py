@@ -6,6 +6,8 @@ import time
 import traceback
 from pathlib import Path
 
+from kadalu_ssh.files import make_private
+
 _LIMIT = 5 * 1024 * 1024
 
 
@@ -19,7 +21,7 @@ def log_trace(error: Exception, words: list[str]) -> Path:
     """Append a trace; returns the file, also when it could not be written."""
     path = log_path()
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(path.parent)
         if path.exists() and path.stat().st_size > _LIMIT:
             path.replace(path.with_suffix(".log.1"))
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a") as file:

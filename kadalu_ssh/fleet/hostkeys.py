@@ -9,6 +9,7 @@ from pathlib import Path
 
 import asyncssh
 
+from kadalu_ssh.files import make_private
 from kadalu_ssh.fleet.settings import ConnectError, FleetSettings
 
 
@@ -71,7 +72,7 @@ def pattern(host: str, port: int) -> str:
 
 def record(path: Path, host: str, port: int, key: asyncssh.SSHKey) -> None:
     """Append one line, whole, also when several commands do so at once."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(path.parent)
     line = f"{pattern(host, port)} {key.export_public_key().decode().strip()}\n"
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
@@ -87,7 +88,7 @@ def replace(path: Path, host: str, port: int, key: asyncssh.SSHKey) -> None:
     old = path.read_text().splitlines(keepends=True) if path.exists() else []
     keep = [line for line in old if name not in line.split(" ", 1)[0].split(",")]
     temporary = path.with_suffix(".new")
-    temporary.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(path.parent)
     temporary.write_text("".join(keep))
     temporary.chmod(0o600)
     temporary.replace(path)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from kadalu_ssh.files import read_text
+from kadalu_ssh.files import make_private, read_text
 from kadalu_ssh.model.errors import Failed, Locked
 
 _RETRY_SECONDS = 0.1
@@ -31,7 +31,7 @@ def local_lock(directory: Path, holder: str, timeout: float) -> Iterator[None]:
 
 def _open(path: Path) -> int:
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(path.parent)
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise Failed(f"cannot open {path}: {error.strerror}") from error
