@@ -12,6 +12,7 @@ from asyncssh.config import SSHClientConfig
 from kadalu_ssh.fleet.settings import ConnectError, FleetSettings
 from kadalu_ssh.model.reach import Reach
 
+_USED = ("Hostname", "Port", "User", "IdentityFile", "ProxyJump", "HostKeyAlias")
 _DEFAULT_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
 
 
@@ -32,7 +33,7 @@ class Route:
 def route_to(reach: Reach, settings: FleetSettings) -> Route:
     """Resolve `reach` against ~/.ssh/config, as OpenSSH would."""
     config = _config_for(reach, settings)
-    listed = [Path(str(p)).expanduser() for p in config.get("IdentityFile", ())]
+    listed = [Path(str(p)).expanduser() for p in config.get("IdentityFile") or ()]
     files = (reach.key_file,) if reach.key_file else tuple(listed)
     defaults = tuple(Path("~/.ssh", name).expanduser() for name in _DEFAULT_KEYS)
     host = str(config.get("Hostname") or reach.host)
@@ -58,7 +59,7 @@ def _config_for(reach: Reach, settings: FleetSettings) -> dict[str, Any]:
         )  # fmt: skip
     except asyncssh.ConfigParseError as error:
         raise ConnectError("error", f"{settings.ssh_config}: {error}") from error
-    return found.get_options(True)
+    return {key: found.get(key) for key in _USED}
 
 
 def _jump(value: object) -> str | None:
