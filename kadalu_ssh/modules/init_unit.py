@@ -24,9 +24,17 @@ def run(params, ctx):
     try:
         return {"units": [_make(unit, params["fence"], made) for unit in params["units"]]}
     except BaseException:
-        for undo in reversed(made):
-            undo()
+        _undo(made)
         raise
+
+
+def _undo(made):
+    """Take back what was made, the last first; what cannot be taken back must not hide why."""
+    for step in reversed(made):
+        try:
+            step()
+        except OSError:
+            pass
 
 
 def _refuse_unfit(unit, cluster_id, table):

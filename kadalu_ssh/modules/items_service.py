@@ -81,27 +81,28 @@ def _carry_out(job, plans):
 
 
 def _call_systemd(job, plans):
-    """Each verb once. `enable` reloads systemd's unit files by itself, so it comes first."""
-
-    def names(*flags):
-        return [p.name for p in plans if all(getattr(p, flag) for flag in flags)]
-
+    """Each verb once; returns what systemctl complained about."""
+    # A unit that failed too often is not started again before that is forgotten.
     failed = [p.name for p in plans if p.start and p.state.get("ActiveState") != "inactive"]
-    calls = [("reset-failed", failed, ())]
-    together = set(names("enable", "start"))
-    calls.append(("enable", sorted(together), ("--now",)))
-    calls.append(("enable", [n for n in names("enable") if n not in together], ()))
-    calls.append(("start", [n for n in names("start") if n not in together], ()))
-    ending = set(names("disable", "stop"))
-    calls.append(("disable", sorted(ending), ("--now",)))
-    calls.append(("disable", [n for n in names("disable") if n not in ending], ()))
-    calls.append(("stop", [n for n in names("stop") if n not in ending], ()))
-    calls.append(("restart", names("restart"), ()))
-    if not together:
+    systemd.do(job.ctx, "reset-failed", failed)
+    calls = list(_calls(plans))
+    # `enable` has systemd read its unit files again by itself, and comes first.
+    if "enable" not in [verb for verb, units, _ in calls if units]:
         reload_if_needed(job)
     job.reload_needed = False
     done = [systemd.do(job.ctx, verb, units, options) for verb, units, options in calls]
     return [complaint for complaint in done if complaint]
+
+
+def _calls(plans):
+    """(verb, units, options) for all plans, as few as possible."""
+    for change, act in (("enable", "start"), ("disable", "stop")):
+        changed = [p.name for p in plans if getattr(p, change)]
+        acted = [p.name for p in plans if getattr(p, act)]
+        yield change, [name for name in changed if name in acted], ("--now",)
+        yield change, [name for name in changed if name not in acted], ()
+        yield act, [name for name in acted if name not in changed], ()
+    yield "restart", [p.name for p in plans if p.restart], ()
 
 
 def reload_if_needed(job):

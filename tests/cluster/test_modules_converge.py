@@ -262,11 +262,22 @@ def test_the_hosts_lock_keeps_a_second_controller_out(served: Lab) -> None:
     assert statuses(served.converge()) == {"ok"}
 
 
-def test_a_reboot_brings_the_bricks_back_and_forgets_the_mount(served: Lab, bed: Bed) -> None:
+def test_a_unit_that_met_its_start_limit_is_started_again(served: Lab) -> None:
+    brick = served.bricks[0]
+    served.host.sh(f"for n in 1 2 3 4 5 6 7; do systemctl restart {brick}; done", check=False)
+    assert served.host.sh(f"systemctl is-failed {brick}", check=False) == "failed"
+    assert served.converge()["converged"]
+    assert active(served) == [True] * 4
+
+
+def test_a_reboot_brings_the_bricks_back_and_forgets_the_mount(
+    served: Lab, bed: Bed, tmp_path: Path
+) -> None:
     served.with_mount("/mnt/gv")
     served.converge()
     name = next(node for node in bed.ips if bed.container(node) == served.host.container)
     bed.reboot(name)
+    served.host = ModuleHost.of(bed, name, tmp_path)
     served.host.until("test $(systemctl list-units -q 'kadalu-*' | grep -c running) = 4")
     assert active(served) == [True] * 4
     answer = served.converge()
