@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 from kadalu_ssh.model.records import Node, Slot, Volume
 from kadalu_ssh.volgen.graph import Xlator, stack
-from kadalu_ssh.volgen.options import apply, is_on, value_of
+from kadalu_ssh.volgen.options import apply, apply_only, is_on, log_options, value_of
+
+_LOG = log_options("brick")
 
 
 def brick_graph(
@@ -18,7 +20,7 @@ def brick_graph(
     for kind, options in _layers(volume, node, path, timestamp_file):
         name = f"{volume.xlator_name}-{kind.rpartition('/')[2]}"
         stack(graph, apply(Xlator(name, kind, options), volume.options))
-    stack(graph, apply(Xlator(path, "debug/io-stats", _io_stats(volume, path)), volume.options))
+    stack(graph, apply(_io_stats(volume, path), volume.options))
     stack(graph, apply(_server(volume, path), volume.options))
     return graph
 
@@ -54,7 +56,7 @@ def _layers(
     yield "features/marker", _marker(volume, timestamp_file)
     yield "features/barrier", {}
     yield "features/index", _index(volume, path)
-    yield "features/quota", {"volume-uuid": volume.xlator_name, "server-quota": "off"}
+    yield "features/quota", _quota(volume)
 
 
 def _changelog(path: str) -> dict[str, str]:
@@ -87,12 +89,16 @@ def _index(volume: Volume, path: str) -> dict[str, str]:
     }
 
 
-def _io_stats(volume: Volume, path: str) -> dict[str, str]:
-    return {
-        "unique-id": path, "volume-id": volume.id,
-        "log-level": value_of(volume.options, "diagnostics.brick-log-level"),
-        "threads": value_of(volume.options, "config.brick-threads"),
-    }  # fmt: skip
+def _quota(volume: Volume) -> dict[str, str]:
+    # Not an id, whatever its name says.
+    name = {"volume-uuid": volume.xlator_name}
+    return name | {"server-quota": value_of(volume.options, "features.quota")}
+
+
+def _io_stats(volume: Volume, path: str) -> Xlator:
+    """Its name is what clients ask for as `remote-subvolume`."""
+    options = {"unique-id": path, "volume-id": volume.id}
+    return apply_only(Xlator(path, "debug/io-stats", options), volume.options, _LOG)
 
 
 def _server(volume: Volume, path: str) -> Xlator:

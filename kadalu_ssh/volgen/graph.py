@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from kadalu_ssh.model.errors import Refused
 from kadalu_ssh.model.names import shown
 
-# What the volfile grammar takes as one word. Its parser hands backticks to a shell.
-_WORD = re.compile(r"[^\s\"'`\\]+", re.ASCII)
+# What the volfile grammar takes as one word: its lexer splits at blanks and quotes, `#` begins a
+# comment, and before all that a backtick hands what it encloses to a shell.
+_WORD = re.compile(r"""[^\s"'`\\#\x00-\x1f\x7f][^\s"'`\\\x00-\x1f\x7f]*""")
+_GRAMMAR = frozenset({"volume", "type", "option", "subvolumes", "subvolumeS", "end-volume"})
 
 
-@dataclass
+@dataclass(slots=True)
 class Xlator:
     """One `volume … end-volume` block."""
 
@@ -21,14 +23,27 @@ class Xlator:
     children: tuple[str, ...] = ()
 
 
+def is_word(text: str) -> bool:
+    """True when a volfile that holds `text` unquoted is read back with exactly that."""
+    return _WORD.fullmatch(text) is not None and text not in _GRAMMAR
+
+
 def check_words(xlator: Xlator) -> None:
     """Raise Refused for anything that a volfile would not read back as it was meant."""
-    for key, value in (("name", xlator.name), *xlator.options.items()):
-        if not _WORD.fullmatch(value) or not _WORD.fullmatch(key):
-            raise Refused(
-                f"option {shown(key)} of {xlator.type} cannot be {shown(value)}",
-                hint="volfile values have no spaces, quotes, backslashes or backticks",
-            )
+    if not is_word(xlator.name):
+        raise _refusal(f"no xlator can be named {shown(xlator.name)}")
+    for key, value in xlator.options.items():
+        if not is_word(key) or not is_word(value):
+            raise _refusal(f"option {shown(key)} of {xlator.type} cannot be {shown(value)}")
+
+
+def _refusal(message: str) -> Refused:
+    words = ", ".join(sorted(_GRAMMAR))
+    return Refused(
+        message,
+        hint="a volfile takes no blanks, quotes, backslashes, backticks or control characters, "
+        f"no leading '#', and none of its own words ({words})",
+    )
 
 
 def stack(graph: list[Xlator], xlator: Xlator) -> None:

@@ -2,13 +2,13 @@
 
 `options.json` is that table (glusterd_volopt_map of GlusterFS 10.3 and 11.1; its order decides the
 order of lines): key, xlator type, option name, and the value that is written when the volume has
-none (`default`). `special` rows are not generic: the graph builders look at them.
+none (`default`). A generic row applies to every xlator of its type in whatever graph is built. A
+`special` row has no option name: the graph builders look at it, or name it in `also`.
 """
 
 import json
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
 from typing import NamedTuple
 
 from kadalu_ssh.model.records import VolumeKind
@@ -26,6 +26,8 @@ class Row(NamedTuple):
 @cache
 def table() -> tuple[Row, ...]:
     """All rows, in glusterd's order."""
+    from importlib.resources import files
+
     rows = json.loads((files("kadalu_ssh.volgen") / "options.json").read_text())
     return tuple(
         Row(r["key"], r["xlator"], r["option"], r.get("default"), r.get("special")) for r in rows
@@ -33,11 +35,10 @@ def table() -> tuple[Row, ...]:
 
 
 @cache
-def _generic() -> dict[str, tuple[Row, ...]]:
+def _rows_by_type() -> dict[str, tuple[Row, ...]]:
     found: dict[str, list[Row]] = {}
     for row in table():
-        if row.option and not row.special:
-            found.setdefault(row.xlator, []).append(row)
+        found.setdefault(row.xlator, []).append(row)
     return {kind: tuple(rows) for kind, rows in found.items()}
 
 
@@ -46,13 +47,41 @@ def _defaults() -> dict[str, str]:
     return {row.key: row.default for row in table() if row.default is not None}
 
 
-def apply(xlator: Xlator, options: Mapping[str, str]) -> Xlator:
-    """Add what the volume's options and the table's defaults say about this type of xlator."""
-    for row in _generic().get(xlator.type, ()):
-        value = options.get(row.key, row.default)
-        if value is not None and row.option:
-            xlator.options[row.option] = value
+_NONE: Mapping[str, str] = {}
+
+
+def apply(xlator: Xlator, options: Mapping[str, str], also: Mapping[str, str] = _NONE) -> Xlator:
+    """Add what the volume's options and the table's defaults say about this type of xlator.
+
+    `also`: special rows that count here, as key → option name.
+    """
+    for row in _rows_by_type().get(xlator.type, ()):
+        _apply_row(xlator, row, row.option or also.get(row.key), options)
     return xlator
+
+
+def apply_only(xlator: Xlator, options: Mapping[str, str], keys: Mapping[str, str]) -> Xlator:
+    """Add the special rows in `keys` (key → option name), in the table's order."""
+    for row in _rows_by_type().get(xlator.type, ()):
+        _apply_row(xlator, row, keys.get(row.key), options)
+    return xlator
+
+
+def _apply_row(xlator: Xlator, row: Row, option: str | None, options: Mapping[str, str]) -> None:
+    if option:
+        value = options.get(row.key, row.default)
+        if value is not None:
+            xlator.options[option] = value
+
+
+def log_options(side: str) -> dict[str, str]:
+    """The rows that an io-stats of `side` (`brick` or `client`) takes, as key → option name."""
+    names = (
+        "log-level", "sys-log-level", "logger", "log-format", "log-buf-size", "log-flush-timeout",
+    )  # fmt: skip
+    return {f"diagnostics.{side}-{name}": name for name in names} | {
+        f"config.{side}-threads": "threads"
+    }
 
 
 def value_of(options: Mapping[str, str], key: str) -> str:

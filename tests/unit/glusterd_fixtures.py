@@ -1,6 +1,7 @@
 """glusterd's own files: the volume that its `info` describes, and its volfiles as graphs."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,33 +21,46 @@ def volumes() -> list[Path]:
     return sorted(path.parent for path in ROOT.glob("*/*/info"))
 
 
+_ORDER = {"volume": 0, "type": 1, "option": 2, "subvolumes": 3, "end-volume": 4}
+
+
 def parse(text: str) -> list[Block]:
-    """Volfile text → its blocks, options in the order of lines. Strict: unknown lines raise."""
-    blocks: list[Block] = []
-    name = kind = ""
-    options: list[tuple[str, str]] = []
-    children: tuple[str, ...] = ()
-    for line in filter(None, map(str.strip, text.splitlines())):
+    """Volfile text → its blocks, options in the order of lines.
+
+    Strict: raises ValueError for an unknown line and for one that glusterd never writes there.
+    """
+    return [_block(part) for part in text.split("\n\n")]
+
+
+@lru_cache(maxsize=512)
+def _block(text: str) -> Block:
+    block = Block("", "", (), ())
+    previous = "end-volume"
+    for line in map(str.strip, text.splitlines()):
         word, _, rest = line.partition(" ")
-        if (word == "volume") == bool(name):
-            raise ValueError(f"out of place: {line}")
+        if not _follows(previous, word) or (previous == "end-volume" and block.name):
+            raise ValueError(f"{line} after {previous}")
+        previous = word
         if word == "volume":
-            name, kind, options, children = rest, "", [], ()
+            block = block._replace(name=rest)
         elif word == "type":
-            kind = rest
+            block = block._replace(type=rest)
         elif word == "option":
             key, _, value = rest.partition(" ")
-            options.append((key, value))
+            block = block._replace(options=(*block.options, (key, value)))
         elif word == "subvolumes":
-            children = tuple(rest.split())
-        elif word == "end-volume":
-            blocks.append(Block(name, kind, tuple(options), children))
-            name = ""
-        else:
-            raise ValueError(f"unknown line: {line}")
-    if name:
-        raise ValueError("the last volume has no end")
-    return blocks
+            block = block._replace(children=tuple(rest.split(" ")))
+    if previous != "end-volume" or not block.name:
+        raise ValueError("this volume has no end")
+    return block
+
+
+def _follows(previous: str, word: str) -> bool:
+    """volume, type, options, at most one line of subvolumes, end-volume."""
+    before, now = _ORDER[previous], _ORDER.get(word, -1)
+    if now <= 1:
+        return now == (before + 1) % 5
+    return before >= 1 and (now > before or word == previous == "option")
 
 
 def read_info(directory: Path) -> tuple[Volume, dict[str, Node]]:
