@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from node_modules import FakeContext, load
+
+from tests.unit.node_modules import FakeContext, load
 
 
 class Shell(FakeContext):
@@ -58,7 +59,7 @@ def test_uses_the_package_manager_that_is_there(
 
 def test_says_what_the_package_manager_said(modules: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     has(modules, monkeypatch, "apt-get")
-    with pytest.raises(Exception, match="^apt-get: E: Unable to locate package$"):
+    with pytest.raises(Exception, match=r"^apt-get: E: Unable to locate package$"):
         modules["install"].run({}, Shell(status=100))
 
 
