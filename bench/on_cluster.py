@@ -1,0 +1,196 @@
+"""Commands on nodes: against the floor, counted, and against peers."""
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from bench.counted import Count, context, count
+from bench.measure import Cost, Row, cpu, interleaved, ms, run, spread, wall
+from bench.nodes import started
+from bench.recipe import write_recipe
+from tests.cluster.bed import Bed, Workspace
+
+FLOOR = str(Path(__file__).with_name("floor.py"))
+THREE = ["server1", "server2", "server3"]
+GLUSTERD = ["g1", "g2", "g3"]
+MANY = [f"server{n}" for n in range(1, 31)]
+_FSYNC = """
+import os, sys, time
+took, home = [], "/var/lib/kadalu-bench"
+os.makedirs(home, exist_ok=True)
+for _ in range(41):
+    begin = time.perf_counter()
+    with open(home + "/new", "w") as file:
+        file.write("x" * 8000); file.flush(); os.fsync(file.fileno())
+    os.rename(home + "/new", home + "/now")
+    handle = os.open(home, os.O_RDONLY); os.fsync(handle); os.close(handle)
+    took.append(time.perf_counter() - begin)
+print(sorted(took)[20])
+"""
+
+
+@dataclass
+class Bench:
+    """A bed with a cluster of all its servers, and a volume whose units the floor starts."""
+
+    bed: Bed
+    laptop: Workspace
+    pairs: int
+    numbers: Iterator[int] = field(default_factory=lambda: iter(range(1, 10_000)))
+
+    @property
+    def env(self) -> dict[str, str]:
+        return self.laptop.environment()
+
+    def kadalu(self, *words: str) -> Cost:
+        return run(self.laptop.command(*words), self.env, self.laptop.path)
+
+    def create(self) -> Cost:
+        """A new volume, timed; it is deleted again, untimed."""
+        name = f"v{next(self.numbers)}"
+        units = [f"{node}:/data1/{name}" for node in THREE]
+        cost = self.kadalu("volume", "create", name, "replica", "3", *units)
+        self.kadalu("volume", "stop", name, "--yes")
+        self.kadalu("volume", "delete", name, "--wipe", "--yes")
+        return cost
+
+    def floor(self, recipe: Path) -> Cost:
+        return run([sys.executable, FLOOR, str(recipe)], self.env)
+
+
+def rows(parts: list[str], pairs: int) -> Iterator[Row]:
+    """Start what the parts need, and measure them one after the other."""
+    servers = MANY if "status" in parts else THREE
+    names = [*servers, *(GLUSTERD if "peers" in parts else [])]
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        _say(f"starting {len(names)} nodes")
+        with started(names, folder) as bed:
+            bench = Bench(bed, Workspace(folder / "laptop", bed), pairs)
+            bench.laptop.inventory(servers)
+            bench.kadalu("cluster", "init", "bench", f"--nodes={','.join(servers)}")
+            target = _floor_volume(bench)
+            for part in parts:
+                _say(part)
+                if part == "create":
+                    yield from _create(bench, target)
+                if part == "status":
+                    yield from _status(bench, folder)
+                if part == "peers":
+                    from bench import peers
+
+                    yield from peers.rows(bench, folder)
+
+
+def _say(text: str) -> None:
+    print(f"… {text}", file=sys.stderr, flush=True)
+
+
+def _floor_volume(bench: Bench) -> Count:
+    """Volume `target`, counted while it is made; the floor starts its units."""
+    from kadalu_ssh.operations import volume_create
+
+    units = [f"{node}:/data1/target" for node in THREE]
+    make = partial(
+        volume_create.create, context(bench.laptop.path), name="target",
+        words=["replica", "3", *units],
+    )  # fmt: skip
+    return asyncio.run(count(bench.bed, THREE, make))
+
+
+def stop_target(bench: Bench, target: Count) -> None:
+    """The target's units as they are before they are first started."""
+
+    for node in THREE:
+        names = {w for c in target.commands[node] for w in c if w.endswith(".service")}
+        bench.bed.sh(node, f"systemctl disable --now {' '.join(sorted(names))} 2>&1")
+
+
+def _create(bench: Bench, target: Count) -> Iterator[Row]:
+    recipe = write_recipe(bench.laptop.path / "create.json", bench.bed, target)
+
+    def floor() -> Cost:
+        stop_target(bench, target)
+        return bench.floor(recipe)
+
+    found = interleaved({"kadalu": bench.create, "floor": floor}, bench.pairs)
+    calls = target.calls[THREE[0]]
+    writes = calls.count("meta:write")
+    fsync = max(_fsync(bench.bed, node) for node in THREE)
+    allowed = 1.5 * wall(found["floor"]) + writes * fsync
+    took = wall(found["kadalu"])
+    yield Row("floor of create", ms(wall(found["floor"])), f"middle half {spread(found['floor'])}")
+    yield Row(
+        "`volume create` + start, replica 3 on 3 nodes", ms(took),
+        f"{took / wall(found['floor']):.2f} × the floor; middle half {spread(found['kadalu'])}",
+        f"{ms(allowed)} (1.5 × the floor + {writes} saves of {ms(fsync)})", took <= allowed,
+    )  # fmt: skip
+    yield Row("controller CPU of create", ms(cpu(found["kadalu"])), f"{ms(cpu(found['floor']))}")
+    yield _counted("create", target, 3)
+    yield Row("calls per node of create", ", ".join(calls))
+    shown = "; ".join(" ".join(c[:3]) for c in target.commands[THREE[0]])
+    yield Row("commands per node of create", shown)
+
+
+def _counted(what: str, found: Count, nodes: int) -> Row:
+    stats = found.stats
+    text = f"{stats.connections}, {stats.execs}, {stats.round_trips / nodes:.1f}"
+    good = stats.connections == stats.execs == nodes
+    one = f"{nodes} and {nodes}"
+    return Row(f"connections, execs, round trips per node of {what}", text, "", one, good)
+
+
+def _fsync(bed: Bed, node: str) -> float:
+    return float(bed.docker("exec", bed.container(node), "python3", "-c", _FSYNC))
+
+
+def _status(bench: Bench, folder: Path) -> Iterator[Row]:
+    from kadalu_ssh.operations import cluster
+
+    status = partial(cluster.status, context(bench.laptop.path), name=None)
+    counted = asyncio.run(count(bench.bed, MANY, status))
+    recipe = write_recipe(folder / "status.json", bench.bed, counted)
+    idle = _idle(folder, bench.env)
+    runs = {
+        "kadalu": partial(bench.kadalu, "cluster", "status"),
+        "floor": partial(bench.floor, recipe),
+        "start-up": idle,
+    }
+    found = interleaved(runs, bench.pairs)
+    took, floor = wall(found["kadalu"]), wall(found["floor"])
+    count_of = len(MANY)
+    yield Row(
+        f"floor of status, {count_of} nodes", ms(floor), f"middle half {spread(found['floor'])}"
+    )
+    yield Row(
+        f"`cluster status`, {count_of} nodes", ms(took),
+        f"{took / floor:.2f} × the floor; middle half {spread(found['kadalu'])}",
+        "1.3 × the floor", took <= 1.3 * floor,
+    )  # fmt: skip
+    above = (cpu(found["kadalu"]) - cpu(found["start-up"])) / count_of
+    of_floor = (cpu(found["floor"]) - cpu(found["start-up"])) / count_of
+    yield Row(
+        "controller CPU per node above start-up", ms(above),
+        f"the floor {ms(of_floor)} above the same {ms(cpu(found['start-up']))}", "5.0 ms",
+        above <= 0.005,
+    )  # fmt: skip
+    yield _counted("status", counted, count_of)
+
+
+def _idle(folder: Path, env: Mapping[str, str]) -> "partial[Cost]":
+    """`cluster status` of a cluster without nodes, that loads all that SSH needs."""
+    empty = folder / "empty"
+    empty.mkdir()
+    (empty / "inventory.yml").write_text("all:\n  hosts:\n    server1:\n")
+    own = {**env, "KADALU_WORKSPACE": str(empty)}
+    run([sys.executable, "-m", "kadalu_ssh", "cluster", "create", "empty"], own, empty)
+    program = (
+        "import asyncssh, kadalu_ssh.fleet.ssh, sys\n"
+        "from kadalu_ssh.cli.main import main\n"
+        "sys.exit(main(['cluster', 'status']))"
+    )
+    return partial(run, [sys.executable, "-c", program], own, empty)
