@@ -147,6 +147,7 @@ async def status(ctx: Context, *, name: str | None) -> Outcome:
                     "state": "Down" if failure else "Up",
                     "reason": failure.reason if failure else None,
                     "glusterfs": node.capabilities.glusterfs,
+                    "pending": sum(tomb.host == node.id for tomb in document.tombstones),
                 }
             )  # fmt: skip
     down = len(session.failures)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from kadalu_ssh.manifest import Manifest, manifest_for
-from kadalu_ssh.model.channel import ChannelLost, Json
+from kadalu_ssh.model.channel import CallFailed, ChannelLost, Json
 from kadalu_ssh.model.errors import NodeError
 from kadalu_ssh.model.records import Document
 from kadalu_ssh.operations.context import Change
@@ -309,12 +309,13 @@ class Claim:
                 ],
                 set(self.names),
             )
-        return await self._identity(env, "claim")
+        return await self.identity(env, "claim")
 
     async def undo(self, env: Env) -> Report:
-        return await self._identity(env, "release")
+        return await self.identity(env, "release", undoing=True)
 
-    async def _identity(self, env: Env, op: str) -> Report:
+    async def identity(self, env: Env, op: str, undoing: bool = False) -> Report:
+        """Claim or release; undoing forgives a host that was another's all along."""
         params = {
             host: {
                 "op": op, "cluster_id": env.new.cluster_id, "node_id": host, "name": name,
@@ -322,9 +323,18 @@ class Claim:
             }
             for host, name in self.names.items()
         }  # fmt: skip
-        good, report = sort_answers(env.session, await env.session.call("identity", params))
+        answers = await env.session.call("identity", params)
+        if undoing:
+            answers = {host: _not_ours(answer) for host, answer in answers.items()}
+        good, report = sort_answers(env.session, answers)
         report.done |= set(good)
         return report
+
+
+def _not_ours(answer: CallResult) -> CallResult:
+    """A host that is another's has nothing of ours to give back."""
+    refused = isinstance(answer, CallFailed) and answer.kind == "refused"
+    return {} if refused else answer
 
 
 @dataclass(frozen=True)
@@ -348,7 +358,7 @@ class Release:
                 [Change(n, "identity", "would_remove", "release") for n in self.names.values()],
                 set(self.names),
             )
-        return await Claim(self.names, self.role).undo(env)
+        return await Claim(self.names, self.role).identity(env, "release")
 
     async def undo(self, env: Env) -> Report:
         return Report()
