@@ -24,8 +24,8 @@ ROUNDS = 11
 NODES = 30
 LIMIT = 2.0
 """Seconds for all files of the largest volume, loading jinja2 and the option table included."""
-GROWTH = 1.3
-"""How much more a unit of the largest volume may cost than one of the smallest."""
+GROWTH = 1.5
+"""How much more a unit of the largest volume may cost than one of the smallest; 10 if quadratic."""
 
 
 def nodes() -> dict[str, Node]:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from kadalu_ssh.model.errors import Refused
 from kadalu_ssh.model.names import shown
@@ -23,6 +24,7 @@ class Xlator:
     children: tuple[str, ...] = ()
 
 
+@lru_cache(maxsize=4096)  # The same few hundred words make up thousands of volfiles.
 def is_word(text: str) -> bool:
     """True when a volfile that holds `text` unquoted is read back with exactly that."""
     return _WORD.fullmatch(text) is not None and text not in _GRAMMAR
