@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from bench.measure import Row, show
 
-PARTS = ("startup", "volgen", "create", "status")
+PARTS = ("startup", "volgen", "create", "status", "peers")
 
 
 def main() -> int:
@@ -25,10 +25,10 @@ def main() -> int:
 
 
 def _measure(chosen: list[str], pairs: int) -> Iterator[Row]:
-    from bench import startup, volgen
+    from bench import startup, volfiles
 
     plain: dict[str, Callable[[int], Iterator[Row]]] = {
-        "startup": startup.rows, "volgen": volgen.rows,
+        "startup": startup.rows, "volgen": volfiles.rows,
     }  # fmt: skip
     for part, rows in plain.items():
         if part in chosen:

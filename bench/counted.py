@@ -55,9 +55,10 @@ async def count(bed: Bed, nodes: list[str], operation: Callable[[], Awaitable[Ou
     """Run `operation` with every channel and every worker telling what it does."""
     found = Count()
     made: list[Fleet] = []
-    restore = (
-        session.Fleet, channel.boot_message, channel.FleetChannel.call, channel.FleetChannel.start
-    )  # fmt: skip
+    patched: Any = channel.FleetChannel
+    any_channel: Any = channel
+    any_session: Any = session
+    restore = (any_session.Fleet, any_channel.boot_message, patched.call, patched.start)
 
     class Recorded(Fleet):
         def __init__(self, *args: Any) -> None:
@@ -80,9 +81,6 @@ async def count(bed: Bed, nodes: list[str], operation: Callable[[], Awaitable[Ou
         self._pipe.write = counted
         await restore[3](self, limit)
 
-    patched: Any = channel.FleetChannel
-    any_channel: Any = channel
-    any_session: Any = session
     any_session.Fleet, any_channel.boot_message = Recorded, _spying_worker
     patched.call, patched.start = call, start
     try:

@@ -71,6 +71,8 @@ def cpu(costs: Sequence[Cost]) -> float:
 
 def spread(costs: Sequence[Cost]) -> str:
     """The middle half, as text: how noisy the machine was."""
+    if len(costs) < 2:
+        return "one run"
     low, _, high = quantiles([cost.wall for cost in costs], n=4)
     return f"{low * 1000:.0f}-{high * 1000:.0f} ms"
 

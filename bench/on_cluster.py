@@ -4,19 +4,17 @@ import asyncio
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from bench import peers
 from bench.counted import Count, context, count
 from bench.measure import Cost, Row, cpu, interleaved, ms, run, spread, wall
 from bench.nodes import started
 from bench.recipe import write_recipe
+from bench.target import THREE, Bench, make_target, stop_target
 from tests.cluster.bed import Bed, Workspace
 
-FLOOR = str(Path(__file__).with_name("floor.py"))
-THREE = ["server1", "server2", "server3"]
-GLUSTERD = ["g1", "g2", "g3"]
 MANY = [f"server{n}" for n in range(1, 31)]
 _FSYNC = """
 import os, sys, time
@@ -33,39 +31,10 @@ print(sorted(took)[20])
 """
 
 
-@dataclass
-class Bench:
-    """A bed with a cluster of all its servers, and a volume whose units the floor starts."""
-
-    bed: Bed
-    laptop: Workspace
-    pairs: int
-    numbers: Iterator[int] = field(default_factory=lambda: iter(range(1, 10_000)))
-
-    @property
-    def env(self) -> dict[str, str]:
-        return self.laptop.environment()
-
-    def kadalu(self, *words: str) -> Cost:
-        return run(self.laptop.command(*words), self.env, self.laptop.path)
-
-    def create(self) -> Cost:
-        """A new volume, timed; it is deleted again, untimed."""
-        name = f"v{next(self.numbers)}"
-        units = [f"{node}:/data1/{name}" for node in THREE]
-        cost = self.kadalu("volume", "create", name, "replica", "3", *units)
-        self.kadalu("volume", "stop", name, "--yes")
-        self.kadalu("volume", "delete", name, "--wipe", "--yes")
-        return cost
-
-    def floor(self, recipe: Path) -> Cost:
-        return run([sys.executable, FLOOR, str(recipe)], self.env)
-
-
 def rows(parts: list[str], pairs: int) -> Iterator[Row]:
     """Start what the parts need, and measure them one after the other."""
     servers = MANY if "status" in parts else THREE
-    names = [*servers, *(GLUSTERD if "peers" in parts else [])]
+    names = [*servers, *(peers.GLUSTERD if "peers" in parts else [])]
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         _say(f"starting {len(names)} nodes")
@@ -73,7 +42,7 @@ def rows(parts: list[str], pairs: int) -> Iterator[Row]:
             bench = Bench(bed, Workspace(folder / "laptop", bed), pairs)
             bench.laptop.inventory(servers)
             bench.kadalu("cluster", "init", "bench", f"--nodes={','.join(servers)}")
-            target = _floor_volume(bench)
+            target = make_target(bench)
             for part in parts:
                 _say(part)
                 if part == "create":
@@ -81,8 +50,6 @@ def rows(parts: list[str], pairs: int) -> Iterator[Row]:
                 if part == "status":
                     yield from _status(bench, folder)
                 if part == "peers":
-                    from bench import peers
-
                     yield from peers.rows(bench, folder)
 
 
@@ -90,31 +57,11 @@ def _say(text: str) -> None:
     print(f"… {text}", file=sys.stderr, flush=True)
 
 
-def _floor_volume(bench: Bench) -> Count:
-    """Volume `target`, counted while it is made; the floor starts its units."""
-    from kadalu_ssh.operations import volume_create
-
-    units = [f"{node}:/data1/target" for node in THREE]
-    make = partial(
-        volume_create.create, context(bench.laptop.path), name="target",
-        words=["replica", "3", *units],
-    )  # fmt: skip
-    return asyncio.run(count(bench.bed, THREE, make))
-
-
-def stop_target(bench: Bench, target: Count) -> None:
-    """The target's units as they are before they are first started."""
-
-    for node in THREE:
-        names = {w for c in target.commands[node] for w in c if w.endswith(".service")}
-        bench.bed.sh(node, f"systemctl disable --now {' '.join(sorted(names))} 2>&1")
-
-
 def _create(bench: Bench, target: Count) -> Iterator[Row]:
     recipe = write_recipe(bench.laptop.path / "create.json", bench.bed, target)
 
     def floor() -> Cost:
-        stop_target(bench, target)
+        stop_target(bench)
         return bench.floor(recipe)
 
     found = interleaved({"kadalu": bench.create, "floor": floor}, bench.pairs)
