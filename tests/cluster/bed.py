@@ -104,9 +104,12 @@ class Bed:
                 self.sh(node, "systemctl is-system-running", check=False).strip()
                 in ("running", "degraded")
             ),
+            limit=180,
             why=f"{node} boots",
         )
-        wait_until(lambda: self.ok(node, "systemctl is-active ssh"), why=f"sshd of {node}")
+        wait_until(
+            lambda: self.ok(node, "systemctl is-active ssh"), limit=120, why=f"sshd of {node}"
+        )
         self.authorize(node)
         shown = json.loads(self.docker("inspect", self.container(node)))[0]
         self.ips[node] = next(iter(shown["NetworkSettings"]["Networks"].values()))["IPAddress"]
