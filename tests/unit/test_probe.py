@@ -9,7 +9,8 @@ from kadalu_ssh.operations.probe import capabilities, obstacles
 
 GOOD: dict[str, Any] = {
     "python": "3.11.2", "systemd": "252", "glusterfs": "10.3", "glusterd_running": False,
-    "xlators": ["cluster/replicate", "protocol/server", "storage/posix"], "writable": {"/run": None},
+    "xlators": ["cluster/replicate", "protocol/server", "storage/posix"],
+    "writable": {"/run": None},
     "glusterfsd": None, "glusterfs_client": None, "glfsheal": "/usr/lib/glfsheal",
 }  # fmt: skip
 
