@@ -34,11 +34,12 @@ print(sorted(took)[20])
 def rows(parts: list[str], pairs: int) -> Iterator[Row]:
     """Start what the parts need, and measure them one after the other."""
     servers = MANY if "status" in parts else THREE
-    names = [*servers, *(peers.GLUSTERD if "peers" in parts else [])]
+    booted = [*THREE, *(peers.GLUSTERD if "peers" in parts else [])]
+    light = servers[len(THREE) :]
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
-        _say(f"starting {len(names)} nodes")
-        with started(names, folder) as bed:
+        _say(f"starting {len(booted) + len(light)} nodes")
+        with started(booted, light, folder) as bed:
             bench = Bench(bed, Workspace(folder / "laptop", bed), pairs)
             bench.laptop.inventory(servers)
             bench.kadalu("cluster", "init", "bench", f"--nodes={','.join(servers)}")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Protocol
 
-from kadalu_ssh.fleet.payload import MAGIC, PROGRAM, boot_message, modules_message
+from kadalu_ssh.fleet.payload import MAGIC, PROGRAM, boot_message, modules_frame
 from kadalu_ssh.fleet.settings import ConnectError, FleetStats
 from kadalu_ssh.model.channel import CallFailed, ChannelLost, Json
 
@@ -51,8 +51,7 @@ class FleetChannel:
 
     async def start(self, limit: float) -> None:
         """Send the worker and its modules, wait for its hello. Raises ConnectError."""
-        self._pipe.write(boot_message())
-        self._send_raw(modules_message())
+        self._pipe.write(boot_message() + modules_frame())
         try:
             async with asyncio.timeout(limit):
                 await self._skip_noise()
@@ -108,10 +107,7 @@ class FleetChannel:
     # --- frames ---
 
     def _send(self, message: Mapping[str, Any]) -> None:
-        self._send_raw(json.dumps(message).encode())
-
-    def _send_raw(self, data: bytes) -> None:
-        kind = b"J"
+        data, kind = json.dumps(message).encode(), b"J"
         if len(data) > _COMPRESS_OVER:
             kind, data = b"Z", zlib.compress(data, 3)
         try:

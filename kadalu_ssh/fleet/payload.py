@@ -1,6 +1,7 @@
 """What is sent to a node's Python: the bootstrap on the command line, the rest on stdin."""
 
 import json
+import struct
 import zlib
 from functools import cache
 from importlib.resources import files
@@ -27,11 +28,12 @@ def boot_message() -> bytes:
 
 
 @cache
-def modules_message() -> bytes:
-    """The frame's payload with every module that runs on nodes, by name."""
+def modules_frame() -> bytes:
+    """The frame with every module that runs on nodes, by name; compressed once for all nodes."""
     sources = {
         entry.name[:-3]: entry.read_text(encoding="utf-8")
         for entry in files("kadalu_ssh.modules").iterdir()
         if entry.name.endswith(".py") and entry.name not in ("worker.py", "__init__.py")
     }
-    return json.dumps({"modules": sources}, sort_keys=True).encode()
+    data = zlib.compress(json.dumps({"modules": sources}, sort_keys=True).encode(), 6)
+    return b"Z" + struct.pack(">I", len(data)) + data
