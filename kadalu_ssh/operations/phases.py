@@ -208,6 +208,8 @@ class Converge:
     """Services that undoing may stop: those it started."""
     tombstones: tuple[str, ...] = ()
     """Owners that are gone on purpose."""
+    fresh: bool = False
+    """The files are new on their hosts: send them at once, and save a round trip."""
     name: str = "converge"
     forward_only: bool = False
     tolerant: bool = False
@@ -219,7 +221,7 @@ class Converge:
 
     async def do(self, env: Env) -> Report:
         return await converge(
-            env, env.new, self.targets, self.owners, self.may_stop, self.tombstones
+            env, env.new, self.targets, self.owners, self.may_stop, self.tombstones, self.fresh
         )
 
     async def undo(self, env: Env) -> Report:
@@ -228,7 +230,7 @@ class Converge:
 
 async def converge(
     env: Env, document: Document, hosts: Sequence[str], owners: Sequence[str],
-    may_stop: Sequence[str], tombstones: Sequence[str],
+    may_stop: Sequence[str], tombstones: Sequence[str], fresh: bool = False,
 ) -> Report:  # fmt: skip
     """Send digests first, contents only for what differs; read back what was done."""
     manifests = {h: env.manifest(document, h) for h in hosts if h in env.session.channels}
@@ -236,6 +238,9 @@ async def converge(
         host: _converge_params(env, manifest, owners, may_stop, tombstones)
         for host, manifest in manifests.items()
     }
+    if fresh:
+        for host, manifest in manifests.items():
+            params[host]["contents"] = contents_of(manifest, owners)
     answers = await env.session.call("converge", params, 180)
     again = {
         host: params[host] | {"contents": {s: manifests[host].contents[s] for s in answer["need"]}}
@@ -248,6 +253,12 @@ async def converge(
     for host, result in good.items():
         report.add(_read_result(env, host, result))
     return report
+
+
+def contents_of(manifest: Manifest, owners: Sequence[str]) -> dict[str, str]:
+    """The texts of the owners' files, by digest."""
+    files = (item for item in manifest.items if item["kind"] == "file" and item["owner"] in owners)
+    return {item["sha256"]: manifest.contents[item["sha256"]] for item in files}
 
 
 def _converge_params(

@@ -85,7 +85,7 @@ def _volume_create(old: Document, new: Document, params: Params) -> list[Phase]:
         InitUnits(_by_node(volume, extra)),
         Converge(
             volume_nodes(volume), (owner_of(volume),),
-            undo_stop=services_of(volume), name="write volfiles, start services",
+            undo_stop=services_of(volume), fresh=True, name="write volfiles, start services",
         ),
     ]  # fmt: skip
 
