@@ -19,7 +19,10 @@ def main() -> int:
     chosen = args.only.split(",")
     if unknown := set(chosen) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
-    rows = list(_measure(chosen, args.pairs))
+    rows = []
+    for row in _measure(chosen, args.pairs):
+        print(f"  {row.what}: {row.value} {row.against}", file=sys.stderr, flush=True)
+        rows.append(row)
     print(f"\nMedians of {args.pairs} interleaved runs. {machine()}\n\n{show(rows)}")
     return 1 if any(row.good is False for row in rows) else 0
 
