@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from kadalu_ssh.model.records import Node, Slot, Volume
 from kadalu_ssh.volgen.graph import Xlator, stack
-from kadalu_ssh.volgen.options import apply, apply_only, is_on, log_options, value_of
+from kadalu_ssh.volgen.options import apply, apply_only, is_on, log_options, ssl_options, value_of
 
 _LOG = log_options("brick")
 
@@ -27,9 +27,13 @@ def brick_graph(
 
 def _posix(volume: Volume, path: str, shared_brick_count: int) -> Xlator:
     options = {"directory": path, "volume-id": volume.id}
-    posix = apply(Xlator(f"{volume.xlator_name}-posix", "storage/posix", options), volume.options)
-    posix.options["shared-brick-count"] = str(shared_brick_count)
-    return posix
+    if is_on(volume.options, "features.quota") or is_on(volume.options, "features.trash"):
+        options["update-link-count-parent"] = "on"
+    if checksum := volume.options.get("storage.fips-mode-rchecksum"):
+        options["fips-mode-rchecksum"] = checksum
+    options["shared-brick-count"] = str(shared_brick_count)
+    name = f"{volume.xlator_name}-posix"
+    return apply(Xlator(name, "storage/posix", options), volume.options)
 
 
 def _layers(
@@ -57,6 +61,17 @@ def _layers(
     yield "features/barrier", {}
     yield "features/index", _index(volume, path)
     yield "features/quota", _quota(volume)
+    yield from _extras(volume)
+
+
+def _extras(volume: Volume) -> Iterator[tuple[str, dict[str, str]]]:
+    """What is only there when it is asked for: switching it needs a restart of the unit."""
+    if is_on(volume.options, "network.compression"):
+        yield "features/cdc", {"mode": "server"}
+    if is_on(volume.options, "features.tag-namespaces"):
+        yield "features/namespace", {}
+    if is_on(volume.options, "features.sdfs"):
+        yield "features/sdfs", {"pass-through": "false"}
 
 
 def _changelog(path: str) -> dict[str, str]:
@@ -104,12 +119,19 @@ def _io_stats(volume: Volume, path: str) -> Xlator:
 def _server(volume: Volume, path: str) -> Xlator:
     options = {
         "transport-type": "tcp",
+        **ssl_options(volume.options),
         "transport.address-family": value_of(volume.options, "transport.address-family"),
         f"auth.login.{path}.allow": volume.username,
         f"auth.login.{volume.username}.password": volume.password,
         "auth-path": path,
+        **_ssl_allow(volume, path),
         f"auth.addr.{path}.allow": value_of(volume.options, "auth.allow"),
     }
     if reject := volume.options.get("auth.reject"):
         options[f"auth.addr.{path}.reject"] = reject
     return Xlator(f"{volume.xlator_name}-server", "protocol/server", options)
+
+
+def _ssl_allow(volume: Volume, path: str) -> dict[str, str]:
+    allowed = volume.options.get("auth.ssl-allow")
+    return {f"auth.login.{path}.ssl-allow": allowed} if allowed else {}

@@ -1,10 +1,10 @@
 """The lower part of every graph that faces storage units over the network."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from kadalu_ssh.model.records import Group, Node, Slot, Volume
 from kadalu_ssh.volgen.graph import Xlator
-from kadalu_ssh.volgen.options import apply, apply_only, log_options, value_of
+from kadalu_ssh.volgen.options import apply, apply_only, is_on, log_options, ssl_options, value_of
 
 Nodes = Mapping[str, Node]
 Options = Mapping[str, str]
@@ -43,6 +43,9 @@ def _protocol_client(
     }
     if trusted:
         own |= {"username": volume.username, "password": volume.password}
+    if is_on(options, "client.ssl"):
+        own["transport.socket.ssl-enabled"] = "on"
+    own |= ssl_options(options)
     return Xlator(slot.client_name, "protocol/client", own)
 
 
@@ -73,10 +76,28 @@ def distribute(volume: Volume, groups: Sequence[Group], options: Options) -> lis
     """The groups' xlators and the dht above them: always there, even above a single group."""
     below = [apply(xlator, options) for xlator in clusters(volume, groups)]
     names = [xlator.name for xlator in below] or [group.slots[0].client_name for group in groups]
+    if is_on(options, "performance.parallel-readdir"):
+        ahead = list(_readdir_ahead(volume, names, options))
+        below, names = below + ahead, [xlator.name for xlator in ahead]
     leaving = [name for name, group in zip(names, groups, strict=True) if group.state == "leaving"]
     own = {"decommissioned-bricks": ",".join(leaving)} if leaving else {}
-    dht = Xlator(f"{volume.xlator_name}-dht", "cluster/distribute", own, tuple(names))
+    dht = Xlator(f"{volume.xlator_name}-dht", _dht_type(options), own, tuple(names))
     return [*below, apply(dht, options)]
+
+
+def _readdir_ahead(volume: Volume, names: Sequence[str], options: Options) -> Iterator[Xlator]:
+    """One below dht for each of its children, so that they read directories at the same time."""
+    for number, child in enumerate(names):
+        name = f"{volume.xlator_name}-readdir-ahead-{number}"
+        own = {"performance.readdir-ahead": "on"}
+        yield apply(Xlator(name, "performance/readdir-ahead", own, (child,)), options)
+
+
+def _dht_type(options: Options) -> str:
+    """Plain dht, or one of its variants with another idea of where a new file goes."""
+    if is_on(options, "cluster.nufa"):
+        return "cluster/nufa"
+    return "cluster/switch" if is_on(options, "cluster.switch") else "cluster/distribute"
 
 
 def top(volume: Volume, options: Options) -> Xlator:

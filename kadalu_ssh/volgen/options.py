@@ -84,6 +84,18 @@ def log_options(side: str) -> dict[str, str]:
     }
 
 
+@cache
+def _ssl_rows() -> tuple[tuple[str, str], ...]:
+    """(key, option) of the keys and certificates that both ends of a connection take."""
+    rows = (row for row in table() if row.xlator == "rpc-transport/socket" and row.special)
+    return tuple((row.key, f"transport.socket.{(row.special or '')[1:]}") for row in rows)
+
+
+def ssl_options(options: Mapping[str, str]) -> dict[str, str]:
+    """What the volume says about TLS, for a protocol/client or protocol/server."""
+    return {option: options[key] for key, option in _ssl_rows() if key in options}
+
+
 def value_of(options: Mapping[str, str], key: str) -> str:
     """What the volume has for `key`, else what glusterd assumes."""
     return options.get(key, _defaults().get(key, ""))

@@ -72,8 +72,8 @@ def test_bytes_do_not_depend_on_the_order_of_options_or_nodes() -> None:
     assert every_volfile(volume, nodes) == every_volfile(volume, nodes)
 
 
-# The options of opt1 were changed on purpose.
-UNCHANGED = [directory for directory in volumes() if directory.name != "opt1"]
+# The options of the opt volumes were changed on purpose.
+UNCHANGED = [directory for directory in volumes() if not directory.name.startswith("opt")]
 
 
 @pytest.mark.parametrize("directory", UNCHANGED, ids=lambda d: f"{d.parent.name}/{d.name}")
@@ -291,3 +291,21 @@ def test_client_xlators_come_and_go_with_their_options() -> None:
 def test_access_control_can_be_left_out() -> None:
     text = first_brick(*sample("rep3", options={"features.acl": "off"}))
     assert "features/access-control" not in text
+
+
+def test_parallel_readdir_shares_the_cache_among_the_groups_of_a_mount() -> None:
+    options = {"performance.parallel-readdir": "on", "performance.rda-cache-limit": "20MB"}
+    volume, nodes = sample("rep2x3", options=options)
+    for groups, limit in ((volume.groups, "10485760B"), (volume.groups[:1], "20971520B")):
+        text = client_volfile(
+            msgspec.structs.replace(volume, groups=groups), nodes, 11, trusted=False
+        )
+        assert option(text, "performance/readdir-ahead", "rda-cache-limit") == limit
+
+
+def test_a_leaving_group_is_named_as_dht_sees_it() -> None:
+    volume, nodes = sample("rep2x3", options={"performance.parallel-readdir": "on"})
+    leaving = msgspec.structs.replace(volume.groups[0], state="leaving")
+    volume = msgspec.structs.replace(volume, groups=(leaving, volume.groups[1]))
+    text = client_volfile(volume, nodes, 11, trusted=False)
+    assert option(text, "cluster/distribute", "decommissioned-bricks") == "rep2x3-readdir-ahead-0"
