@@ -21,6 +21,7 @@ from kadalu_ssh.volgen import (
     shd_volfile,
 )
 from kadalu_ssh.volgen.graph import is_word
+from kadalu_ssh.volgen.options import table
 from tests.unit.glusterd_fixtures import ROOT, Block, parse, read_info, volumes
 
 GOLDEN = ROOT.parent / "volgen"
@@ -309,3 +310,27 @@ def test_a_leaving_group_is_named_as_dht_sees_it() -> None:
     volume = msgspec.structs.replace(volume, groups=(leaving, volume.groups[1]))
     text = client_volfile(volume, nodes, 11, trusted=False)
     assert option(text, "cluster/distribute", "decommissioned-bricks") == "rep2x3-readdir-ahead-0"
+
+
+# What has to be on for the options of xlators that are not there by default.
+SWITCHES = (
+    {},
+    {
+        "network.compression": "on", "features.tag-namespaces": "on", "features.shard": "on",
+        "performance.nl-cache": "on", "performance.readdir-ahead": "on", "cluster.nufa": "on",
+        "performance.read-ahead": "on", "performance.io-cache": "on",
+    },
+    {"cluster.switch": "on"},
+)  # fmt: skip
+
+
+def test_no_option_is_taken_and_forgotten() -> None:
+    """Every key of the table changes a file of some volume."""
+    idle = {row.key for row in table()}
+    for name, switches in [(n, s) for s in SWITCHES for n in ("rep2", "ec3", "dist1")]:
+        before = every_volfile(*sample(name, options=switches))
+        for key in sorted(idle):
+            changes = ({**switches, key: value} for value in ("on", "off"))
+            if any(every_volfile(*sample(name, options=new)) != before for new in changes):
+                idle.discard(key)
+    assert idle == set()
