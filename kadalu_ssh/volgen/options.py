@@ -1,9 +1,10 @@
 """Volume options → xlator options, as glusterd's option table maps them.
 
 `options.json` is that table (glusterd_volopt_map of GlusterFS 10.3 and 11.1, without the rows of
-xlators that none of our graphs has; its order decides the order of lines): key, xlator type, option name, and the value that is written when the volume has
-none (`default`). A generic row applies to every xlator of its type in whatever graph is built. A
-`special` row has no option name: the graph builders look at it, or name it in `also`.
+xlators that none of our graphs has; its order decides the order of lines): key, xlator type, option
+name, and the value that is written when the volume has none (`default`). A generic row applies to
+every xlator of its type in whatever graph is built. A `special` row has no option name: the graph
+builders look at it, or name it in `also`.
 """
 
 import json
