@@ -7,6 +7,8 @@ from kadalu_ssh.model.errors import Refused
 
 KEYWORDS = frozenset({"replica", "mirror", "arbiter", "disperse", "data", "redundancy"})
 
+_VOLFILE_WORDS = frozenset({"volume", "type", "option", "subvolumes", "end-volume"})
+
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,62}", re.ASCII)
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9])?", re.ASCII)
 _IPV6 = re.compile(r"[0-9A-Fa-f:.]{2,45}(?:%[A-Za-z0-9]{1,15})?", re.ASCII)
@@ -27,6 +29,8 @@ def check_name(kind: str, text: str) -> str:
             f"{shown(text)} cannot name a {kind}",
             hint="a name starts with a letter and has at most 63 letters, digits, '_', '.' or '-'",
         )
+    if text in _VOLFILE_WORDS:
+        raise Refused(f"{shown(text)} cannot name a {kind}: it is a word of GlusterFS's volfiles")
     if text in KEYWORDS:
         raise Refused(f"{shown(text)} cannot name a {kind}: it is a word of the volume grammar")
     return text
