@@ -1,19 +1,38 @@
 """Every command: its words, its arguments, the operation it calls. Imports nothing heavy."""
 
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True)
-class Arg:
+class Arg(NamedTuple):
     """An argument: the words and keywords of argparse's add_argument."""
 
     flags: tuple[str, ...]
-    options: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any]
+
+    @property
+    def is_flag(self) -> bool:
+        return self.flags[0].startswith("-")
+
+    @property
+    def value(self) -> str:
+        """What stands for its value in help; empty for a flag without one."""
+        if "action" in self.options and self.options["action"] != "append":
+            return ""
+        if "choices" in self.options and "metavar" not in self.options:
+            return "|".join(self.options["choices"])
+        plain = self.flags[-1].lstrip("-").replace("-", "_")
+        return str(self.options.get("metavar") or (plain.upper() if self.is_flag else plain))
+
+    @property
+    def usage(self) -> str:
+        """As it stands in a usage line: `[--port PORT]`, `[HOST...]`."""
+        if self.is_flag:
+            return f"[{' '.join(filter(None, [self.flags[0], self.value]))}]"
+        many = {"?": "[{}]", "*": "[{}...]", "+": "{}..."}.get(self.options.get("nargs", ""), "{}")
+        return many.format(self.value)
 
 
-@dataclass(frozen=True)
-class Command:
+class Command(NamedTuple):
     noun: str
     verb: str
     """Empty for a command of one word: `mount`."""
@@ -25,6 +44,16 @@ class Command:
     render: str = ""
     """Function of `cli.render` for the text of a listing; empty: the summary line is enough."""
     mutating: bool = False
+    notes: str = ""
+    """What else --help says; lines as they are to be shown."""
+
+    @property
+    def title(self) -> str:
+        return f"{self.noun} {self.verb}".strip()
+
+    @property
+    def sentence(self) -> str:
+        return f"{self.help[0].upper()}{self.help[1:]}."
 
 
 def arg(*flags: str, **options: Any) -> Arg:
@@ -40,7 +69,28 @@ def names(text: str) -> list[str]:
     return [name for name in text.split(",") if name]
 
 
+_TYPES = """\
+TYPE is one of
+  replica 3 | mirror 3                        every unit holds everything
+  replica 2 arbiter 1                         two copies, and a unit with names only
+  disperse 3 redundancy 1 | data 2 redundancy 1   any one unit of three may be lost
+or the keywords stand before their units: replica A:/d B:/d  mirror A:/d B:/d arbiter C:/d
+  data A:/d B:/d redundancy C:/d
+Without TYPE every unit is a distribute group of its own. More units than one group needs
+make more groups. UNIT is HOST:PATH or HOST:PORT:PATH, with [] around an IPv6 address."""
+
 _CLUSTER = arg("name", metavar="NAME", help="cluster name")
+
+
+def port(text: str) -> int:
+    """An argparse type."""
+    if not text.isascii() or not text.isdigit() or not 0 < int(text[:6]) <= _LAST_PORT:
+        raise ValueError(text)
+    return int(text)
+
+
+_LAST_PORT = 65535
+_NODE = arg("node", metavar="NODE", help="a node of the cluster")
 _HOST = arg("host", metavar="[CLUSTER/]HOST", help="inventory name of the node")
 _VOLUME = arg("volume", metavar="[CLUSTER/]VOLUME", help="volume name")
 _ANY_VOLUME = arg("volume", metavar="[CLUSTER/]VOLUME", nargs="?", help="one volume only")
@@ -65,21 +115,28 @@ _CLUSTERS = (
             "kadalu cluster use prod", "cluster:use", (_CLUSTER,), mutating=True),
     Command(
         "cluster", "rename", "give a cluster another name", "kadalu cluster rename prod prod1",
-        "cluster:rename", (arg("old", metavar="OLD"), arg("new", metavar="NEW")), mutating=True,
+        "cluster:rename",
+        (
+            arg("old", metavar="OLD", help="its name until now"),
+            arg("new", metavar="NEW", help="its new name"),
+        ),
+        mutating=True,
     ),
     Command("cluster", "delete", "give all nodes back and forget the cluster",
             "kadalu cluster delete prod", "cluster:delete", (_CLUSTER,), mutating=True),
     Command(
         "cluster", "status", "show which nodes answer", "kadalu cluster status prod",
-        "cluster:status", (arg("name", metavar="NAME", nargs="?"),), "cluster_status",
+        "cluster:status",
+        (arg("name", metavar="NAME", nargs="?", help="default: the current cluster"),),
+        "cluster_status",
     ),
     Command("cluster", "meta list", "list the nodes that keep the state",
             "kadalu cluster meta list", "meta:list_meta", render="meta_servers"),
     Command("cluster", "meta add", "keep the state on one more node",
-            "kadalu cluster meta add server4", "meta:add", (arg("node", metavar="NODE"),),
+            "kadalu cluster meta add server4", "meta:add", (_NODE,),
             mutating=True),
     Command("cluster", "meta remove", "keep the state on one node less",
-            "kadalu cluster meta remove server4", "meta:remove", (arg("node", metavar="NODE"),),
+            "kadalu cluster meta remove server4", "meta:remove", (_NODE,),
             mutating=True),
 )  # fmt: skip
 
@@ -89,9 +146,11 @@ _NODES = (
         "node:add",
         (
             _HOST,
-            arg("--address", help="its name in volfiles, when it is not its inventory name"),
-            arg("--user", help="login user, when the inventory does not know the host yet"),
-            arg("--port", type=int, help="SSH port"),
+            arg("--address", metavar="NAME",
+                help="its name in volfiles, when it is not its inventory name"),
+            arg("--user", metavar="NAME",
+                help="login user, when the inventory does not know the host yet"),
+            arg("--port", type=port, metavar="N", help="SSH port"),
             arg("--key", metavar="FILE", help="private key"),
             flag("--meta-server", "let it keep the state too"),
             flag("--install", "install the distribution's GlusterFS packages first"),
@@ -141,7 +200,7 @@ _VOLUMES = (
             arg("--option", dest="options", metavar="K=V", action="append", default=[],
                 help="set a volume option from the start"),
         ),
-        mutating=True,
+        mutating=True, notes=_TYPES,
     ),
     Command("volume", "list", "list the volumes", "kadalu volume list --status",
             "volume_view:list_volumes",
@@ -159,7 +218,8 @@ _VOLUMES = (
     Command("volume", "delete", "forget a stopped volume", "kadalu volume delete vol1 --wipe",
             "volume:delete", (_VOLUME, flag("--wipe", "erase its data")), mutating=True),
     Command("volume", "rename", "give a volume another name", "kadalu volume rename vol1 homes",
-            "volume:rename", (_VOLUME, arg("new", metavar="NEW")), mutating=True),
+            "volume:rename", (_VOLUME, arg("new", metavar="NEW", help="its new name")),
+            mutating=True),
 )  # fmt: skip
 
 _HEAL_ARGS = (_VOLUME, flag("--summary", "counts only"))
@@ -186,7 +246,7 @@ _OTHERS = (
         mutating=True,
     ),
     Command("umount", "", "unmount a volume", "kadalu umount client1:/mnt/vol1", "client:umount",
-            (arg("target", metavar="[HOST:]DIR"),), mutating=True),
+            (arg("target", metavar="[HOST:]DIR", help="where it is mounted"),), mutating=True),
     Command("client", "list", "list the mounts that kadalu made", "kadalu client list vol1",
             "client:list_clients", (_ANY_VOLUME,), "clients"),
     Command("state", "pull", "fetch the current state from the meta servers", "kadalu state pull",
@@ -195,7 +255,7 @@ _OTHERS = (
             render="doctor"),
     Command("completion", "", "print the line that enables completion in a shell",
             'eval "$(kadalu completion bash)"', "",
-            (arg("shell", choices=("bash", "zsh", "fish")),)),
+            (arg("shell", choices=("bash", "zsh", "fish"), help="the shell to set up"),)),
 )  # fmt: skip
 
 COMMANDS = (*_CLUSTERS, *_NODES, *_VOLUMES, *_OTHERS)

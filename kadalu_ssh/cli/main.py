@@ -1,4 +1,4 @@
-"""The command line: argv in, text or JSON out, an exit code."""
+"""The command line: argv in, text or JSON out, an exit code. Imports nothing at the start."""
 
 import sys
 from collections.abc import Sequence
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kadalu_ssh.cli.commands import Command
-    from kadalu_ssh.cli.terminal import Terminal
-    from kadalu_ssh.operations.context import Outcome, Settings
+    from kadalu_ssh.model.errors import KadaluError
+    from kadalu_ssh.operations.context import Outcome
 
 INTERRUPTED = 130
 
@@ -26,120 +26,124 @@ def main(argv: Sequence[str] | None = None) -> int:
         from kadalu_ssh.cli.complete import complete
 
         complete()
+    if hasattr(sys.stdout, "reconfigure"):
+        # A name that the locale cannot spell must not end a command.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        code = _run(words)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader of a pipe went away; nobody is left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        code = 1
-    return code
+        return _Run(words).code()
+    finally:
+        _flush()
 
 
-def _run(words: list[str]) -> int:
-    from kadalu_ssh.cli.parser import parse
-    from kadalu_ssh.cli.report import print_error
-    from kadalu_ssh.model.errors import KadaluError
+class _Run:
+    """One command, from its words to its exit code."""
 
-    as_json = "--json" in words
-    try:
-        command, args = parse(words)
-        if command is None:
-            return 0
-        return _execute(command, vars(args), words)
-    except KadaluError as error:
-        print_error(error, as_json)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print_error(KadaluError("interrupted"), as_json)
-        return INTERRUPTED
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else 2
-    except BrokenPipeError:
-        raise
-    except Exception as error:
-        from kadalu_ssh.cli.log import log_trace
+    def __init__(self, words: list[str]) -> None:
+        from kadalu_ssh.cli.text import Paint
 
-        hint = f"the full trace is in {log_trace(error, words)}; please report it"
-        print_error(
-            KadaluError(f"internal error: {type(error).__name__}: {error}", hint=hint), as_json
-        )
-        return 1
+        flags = words[: words.index("--")] if "--" in words else words
+        self.words = words
+        self.as_json = "--json" in flags
+        self.paint: Paint = Paint(no_color="--no-color" in flags)
+        self.mutating = False
 
+    def code(self) -> int:
+        from kadalu_ssh.cli.parser import parse
+        from kadalu_ssh.model.errors import KadaluError
 
-def _execute(command: "Command", args: dict[str, Any], words: list[str]) -> int:
-    if command.noun == "completion":
+        try:
+            command, args = parse(self.words)
+            return self._execute(command, vars(args)) if command else 0
+        except KadaluError as error:
+            self._log(error)
+            return self._failed(error)
+        except KeyboardInterrupt:
+            self._failed(KadaluError("interrupted"))
+            return INTERRUPTED
+        except SystemExit as end:
+            return end.code if isinstance(end.code, int) else 2
+        except BrokenPipeError:
+            return 1
+        except Exception as error:
+            return self._failed(self._internal(error))
+
+    def _execute(self, command: "Command", args: dict[str, Any]) -> int:
+        if command.noun == "completion":
+            return self._completion(args["shell"])
+        from kadalu_ssh.cli.run import run
+        from kadalu_ssh.cli.settings import agrees, settings_of
+        from kadalu_ssh.cli.terminal import Terminal
+
+        verbose = args.pop("verbose", None) or 0
+        args.pop("json", None)
+        terminal = Terminal(yes=agrees(args), json=self.as_json, paint=self.paint)
+        settings = settings_of(command, args, self.words)
+        self.mutating = command.mutating and not settings.dry_run
+        outcome = run(command, args, settings, terminal)
+        outcome.dry_run = outcome.dry_run or settings.dry_run
+        self._log(None, outcome.summary)
+        if self.as_json:
+            outcome.warnings = [*terminal.warnings, *outcome.warnings]
+        self._print(command, outcome, verbose)
+        return outcome.exit_code
+
+    def _completion(self, shell: str) -> int:
         from kadalu_ssh.cli.complete import shell_code
+        from kadalu_ssh.cli.report import print_json
 
-        print(shell_code(args["shell"]))
+        code = shell_code(shell)
+        if self.as_json:
+            print_json({"shell": shell, "code": code})
+        else:
+            print(code)
         return 0
-    import asyncio
 
-    from kadalu_ssh.cli.report import print_outcome
-    from kadalu_ssh.cli.terminal import Terminal
+    def _print(self, command: "Command", outcome: "Outcome", verbose: int) -> None:
+        from contextlib import suppress
 
-    as_json, verbose = args.pop("json", False), args.pop("verbose", None) or 0
-    terminal = Terminal(yes=_agrees(args), json=as_json)
-    settings = _settings(args, words)
-    if settings.dry_run and not command.mutating:
-        from kadalu_ssh.model.errors import Refused
+        from kadalu_ssh.cli.report import print_outcome
 
-        raise Refused(f"{command.noun} {command.verb} changes nothing: it has no --dry-run")
-    outcome = asyncio.run(_call(command, args, settings, terminal))
-    terminal.clear()
-    print_outcome(command, outcome, as_json=as_json, verbose=verbose)
-    return outcome.exit_code
+        # A reader that went away does not change what was done.
+        with suppress(BrokenPipeError):
+            print_outcome(command, outcome, as_json=self.as_json, verbose=verbose, paint=self.paint)
+
+    def _failed(self, error: "KadaluError") -> int:
+        from contextlib import suppress
+
+        from kadalu_ssh.cli.report import print_error
+
+        with suppress(BrokenPipeError):
+            print_error(error, as_json=self.as_json, paint=self.paint)
+        return error.exit_code
+
+    def _internal(self, error: Exception) -> "KadaluError":
+        from kadalu_ssh.cli.log import log_trace
+        from kadalu_ssh.model.errors import KadaluError
+
+        hint = f"the full trace is in {log_trace(error, self.words)}; please report it"
+        return KadaluError(f"internal error: {type(error).__name__}: {error}", hint=hint)
+
+    def _log(self, error: "KadaluError | None", summary: str = "done") -> None:
+        """Record changes, and what went wrong after something may have been touched."""
+        from kadalu_ssh.cli.log import log_line, log_trace
+
+        if not self.mutating:
+            return
+        log_line(self.words, f"exit {error.exit_code}: {error.message}" if error else summary)
+        if error and error.exit_code in (1, 5):
+            log_trace(error, self.words)
 
 
-def _agrees(args: dict[str, Any]) -> bool:
-    mode, yes = args.pop("mode", None), args.pop("yes", False)
-    return mode == "script" or bool(yes)
-
-
-def _settings(args: dict[str, Any], words: list[str]) -> "Settings":
-    """Takes the global flags out of `args`; what is left are the operation's arguments."""
-    import argparse
+def _flush() -> None:
+    """Write what is left; a reader that went away is nobody to complain to."""
     import os
 
-    from kadalu_ssh.cli.parser import workspace_of
-    from kadalu_ssh.operations.context import Settings
-
-    workspace = workspace_of(argparse.Namespace(**args))
-    args.pop("workspace", None)
-    args.pop("no_color", None)
-    given = {
-        key: args.pop(key)
-        for key in (
-            "forks",
-            "timeout",
-            "lock_timeout",
-            "host_key_checking",
-            "force_no_quorum",
-            "dry_run",
-        )
-        if key in args
-    }
-    return Settings(
-        workspace=workspace,
-        inventory=args.pop("inventory", None) or workspace / "inventory.yml",
-        cluster=args.pop("cluster", None) or os.environ.get("KADALU_CLUSTER"),
-        command=" ".join(["kadalu", *words])[:500],
-        **given,
-    )
-
-
-async def _call(
-    command: "Command", args: dict[str, Any], settings: "Settings", terminal: "Terminal"
-) -> "Outcome":
-    from importlib import import_module
-
-    from kadalu_ssh.operations.context import Context
-
-    module, _, function = command.operation.partition(":")
-    operation = getattr(import_module(f"kadalu_ssh.operations.{module}"), function)
-    outcome: Outcome = await operation(Context(settings, terminal), **args)
-    outcome.warnings = [*terminal.warnings, *outcome.warnings]
-    return outcome
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 if __name__ == "__main__":

@@ -2,21 +2,39 @@
 
 import argparse
 import difflib
-import os
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from kadalu_ssh import __version__
 from kadalu_ssh.cli.commands import ALIASES, COMMANDS, Arg, Command, arg, flag
 from kadalu_ssh.model.errors import Refused
+
+
+def at_least(kind: Callable[[str], float], least: float) -> Callable[[str], float]:
+    """An argparse type: a number that is neither too small nor infinite."""
+
+    def number(text: str) -> float:
+        value = kind(text)
+        if not least <= value < _ENDLESS:
+            raise argparse.ArgumentTypeError(f"has to be {least:g} or more, and not {text}")
+        return value
+
+    return number
+
+
+_ENDLESS = 1e9
+_COUNT, _SECONDS = at_least(int, 1), at_least(float, 0.1)
 
 GLOBALS: tuple[Arg, ...] = (
     arg("-C", "--workspace", type=Path, metavar="DIR", help="where inventory.yml and state/ are"),
     arg("-i", "--inventory", type=Path, metavar="FILE", help="default: WORKSPACE/inventory.yml"),
     arg("--cluster", metavar="NAME", help="the cluster meant, where no name says it"),
-    arg("--forks", type=int, metavar="N", help="connections started at once (30)"),
-    arg("--timeout", type=float, metavar="SECONDS", help="to wait for a connection (10)"),
-    arg("--lock-timeout", type=float, metavar="SECONDS", help="to wait for the lock (30)"),
+    arg("--forks", type=_COUNT, metavar="N", help="connections started at once (30)"),
+    arg("--timeout", type=_SECONDS, metavar="SECONDS", help="to wait for a connection (10)"),
+    arg("--lock-timeout", type=at_least(float, 0), metavar="SECONDS",
+        help="to wait for the lock (30)"),
     arg("--host-key-checking", choices=("strict", "accept-new", "off"), help="(accept-new)"),
     flag("--force-no-quorum", "change the state without a majority of its replicas"),
     flag("--json", "print one JSON document"),
@@ -25,15 +43,29 @@ GLOBALS: tuple[Arg, ...] = (
     flag("--dry-run", "show what would change, change nothing"),
     arg("-v", "--verbose", action="count", help="show what was changed"),
     flag("--no-color", "no colours"),
-)
+)  # fmt: skip
+
+
+_USAGE = "kadalu [GLOBAL] NOUN VERB [ARGS]"
+_ALONE = ("-h", "--help", "-V", "--version")
 
 
 class Parser(argparse.ArgumentParser):
     """Raises instead of exiting, so that --json can report usage errors too."""
 
+    def __init__(self, **options: Any) -> None:
+        # An abbreviation would change its meaning when a flag is added.
+        super().__init__(allow_abbrev=False, **options)
+
     def error(self, message: str) -> NoReturn:
-        usage = self.format_usage().strip().removeprefix("usage: ")
-        raise Refused(message, hint=f"usage: {usage}")
+        unknown = message.removeprefix("unrecognized arguments: ").split()
+        flags = [f for f in self._option_string_actions if f.startswith("--")]
+        close = (
+            difflib.get_close_matches(unknown[0], flags, 1) if unknown != message.split() else []
+        )
+        if close:
+            raise Refused(message, hint=f"did you mean {close[0]}?")
+        raise Refused(message, hint=self.format_usage().strip())
 
 
 def _add(parser: argparse.ArgumentParser, args: Sequence[Arg], **extra: Any) -> None:
@@ -43,7 +75,7 @@ def _add(parser: argparse.ArgumentParser, args: Sequence[Arg], **extra: Any) -> 
 
 def global_parser() -> Parser:
     """The flags that every command has; an absent one leaves no trace, so both places work."""
-    parser = Parser(add_help=False, argument_default=argparse.SUPPRESS)
+    parser = Parser(prog="kadalu", usage=_USAGE, add_help=False)
     _add(parser, GLOBALS, default=argparse.SUPPRESS)
     return parser
 
@@ -51,6 +83,9 @@ def global_parser() -> Parser:
 def parse(argv: Sequence[str]) -> tuple[Command | None, argparse.Namespace]:
     """The command, or None where help was asked for (and printed), with its arguments."""
     early, rest = _leading_globals(argv)
+    if rest[:1] in (["--version"], ["-V"]):
+        print(f"kadalu {__version__}")
+        return None, early
     noun = ALIASES.get(rest[0], rest[0]) if rest else ""
     commands = [command for command in COMMANDS if command.noun == noun]
     if not rest or rest[0] in ("-h", "--help"):
@@ -66,14 +101,17 @@ def parse(argv: Sequence[str]) -> tuple[Command | None, argparse.Namespace]:
     if "-h" in words or "--help" in words:
         parser.print_help()
         return None, early
-    return command, parser.parse_args(words, namespace=early)
+    if "--" in words:  # which parse_intermixed_args would drop
+        return command, parser.parse_args(words, namespace=early)
+    # Flags may stand between the words of a list: `replica 3 --no-start A:/d B:/d C:/d`.
+    return command, parser.parse_intermixed_args(words, namespace=early)
 
 
 def _leading_globals(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     """Global flags before the noun. argparse would take them from anywhere, so they are cut off."""
     values = {f for item in GLOBALS if "action" not in item.options for f in item.flags}
     at = 0
-    while at < len(argv) and argv[at].startswith("-") and argv[at] not in ("-h", "--help"):
+    while at < len(argv) and argv[at].startswith("-") and argv[at] not in _ALONE:
         at += 2 if argv[at] in values else 1
     return global_parser().parse_args(argv[:at]), list(argv[at:])
 
@@ -117,8 +155,9 @@ def nouns() -> list[str]:
 def command_parser(command: Command, noun: str) -> Parser:
     """The parser of one command: only the one that is used is ever built."""
     parser = Parser(
-        prog=" ".join(filter(None, ["kadalu", noun, command.verb])),
-        description=command.help[0].upper() + command.help[1:] + ".",
+        prog=f"kadalu {noun} {command.verb}".strip(),
+        usage=usage(command, noun),
+        description="\n\n".join(filter(None, [command.sentence, command.notes])),
         epilog=f"example:\n  {command.example}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -129,9 +168,19 @@ def command_parser(command: Command, noun: str) -> Parser:
     return parser
 
 
+def usage(command: Command, noun: str = "") -> str:
+    """`kadalu node add [--port PORT] HOST`; the global flags are left out."""
+    words = sorted((item for item in command.args), key=lambda item: not item.is_flag)
+    head = f"kadalu {noun or command.noun} {command.verb}".strip()
+    text = " ".join([head, *(item.usage for item in words)])
+    return textwrap.fill(
+        text, 90, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+    )
+
+
 def overview() -> str:
     """`kadalu --help`."""
-    lines = ["usage: kadalu [GLOBAL] NOUN VERB [ARGS]", "", "GlusterFS storage over SSH.", ""]
+    lines = [f"usage: {_USAGE}", "", "GlusterFS storage over SSH.", ""]
     width = max(len(f"{c.noun} {c.verb}") for c in COMMANDS)
     lines += [f"  {f'{c.noun} {c.verb}'.strip():<{width}}  {c.help}" for c in COMMANDS]
     lines += ["", "Every command has --help. `pool` is another word for `cluster`.", "", "example:"]
@@ -144,14 +193,3 @@ def noun_help(noun: str, commands: Sequence[Command]) -> str:
     lines = [f"usage: kadalu {noun} VERB [ARGS]", ""]
     lines += [f"  {command.verb:<{width}}  {command.help}" for command in commands]
     return "\n".join([*lines, "", "example:", f"  {commands[0].example}"])
-
-
-def workspace_of(args: argparse.Namespace) -> Path:
-    """-C, KADALU_WORKSPACE, the current directory if it is one, else ~/.config/kadalu."""
-    given = getattr(args, "workspace", None) or os.environ.get("KADALU_WORKSPACE")
-    if given:
-        return Path(given).expanduser().absolute()
-    here = Path.cwd()
-    if (here / "inventory.yml").exists() or (here / "state").is_dir():
-        return here
-    return Path("~/.config/kadalu").expanduser()

@@ -1,5 +1,6 @@
 """Listings as text. Each function takes an Outcome's data."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -71,11 +72,17 @@ def nodes(data: Data) -> str:
 
 def node_info(data: Data) -> str:
     node = data["node"]
-    lines = [f"{key.replace('_', ' ').capitalize()}: {node[key]}" for key in
-             ("name", "id", "address", "zone", "meta_server", "glusterfs")]  # fmt: skip
+    keys = ("name", "id", "address", "zone", "meta_server", "glusterfs")
+    lines = [f"{key.replace('_', ' ').capitalize()}: {_shown(node[key])}" for key in keys]
     rows = [(u["volume"], u["path"], u["port"]) for u in node["storage_units"]]
     units = table(["Volume", "Path", "Port"], rows) if rows else "No storage units."
     return "\n".join([*lines, "", units])
+
+
+def _shown(value: object) -> object:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "-" if value is None else value
 
 
 def node_check(data: Data) -> str:
@@ -118,16 +125,25 @@ def volume_info(data: Data) -> str:
 def _volume_info(v: Data) -> str:
     lines = [
         f"Volume Name: {v['name']}", f"Type: {v['type']}", f"Volume ID: {v['id']}",
-        f"State: {v['state']}", f"Size: {format_size(v['size'])}",
+        f"State: {v['state']}", f"Size: {format_size(v['size'])}", f"Inodes: {v['inodes']}",
+        f"Number of storage units: {_shape(v['groups'])}",
     ]  # fmt: skip
     for group in v["groups"]:
         lines.append(f"Distribute group {group['number']}:")
         for number, unit in enumerate(group["units"], 1):
             role = "" if unit["role"] == "data" else f" ({unit['role']})"
             lines.append(f"  Storage unit {number}: {unit['unit']}{role} (port: {unit['port']})")
-    lines.append("Options:")
+    lines.append("Options:" if v["options"] else "Options: none")
     lines += [f"  {key}: {value}" for key, value in v["options"].items()]
     return "\n".join(lines)
+
+
+def _shape(groups: Sequence[Data]) -> str:
+    """As gluster writes it: `2 x (2 + 1) = 6`."""
+    roles = Counter(unit["role"] for unit in groups[0]["units"])
+    shape = " + ".join(str(count) for count in roles.values())
+    each = f"({shape})" if len(roles) > 1 else shape
+    return f"{len(groups)} x {each} = {sum(len(group['units']) for group in groups)}"
 
 
 def volume_status(data: Data) -> str:

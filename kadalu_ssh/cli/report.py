@@ -8,37 +8,44 @@ from itertools import groupby
 from typing import Any
 
 from kadalu_ssh.cli.commands import Command
-from kadalu_ssh.cli.terminal import clean
+from kadalu_ssh.cli.text import Paint, clean, one_line, safe
 from kadalu_ssh.model.errors import KadaluError
 from kadalu_ssh.operations.context import Change, Outcome
 
 _QUIET = ("ok", "skipped")
+_DIFF = {"+": "green", "-": "red"}
 
 
-def print_outcome(command: Command, outcome: Outcome, *, as_json: bool, verbose: int) -> None:
+def print_outcome(
+    command: Command, outcome: Outcome, *, as_json: bool, verbose: int, paint: Paint
+) -> None:
     """Listings and summaries go to stdout, warnings and what is pending to stderr."""
     if as_json:
-        _print_json(_document(command, outcome))
+        print_json(_document(command, outcome))
         return
-    if outcome.dry_run:
-        _print_changes(outcome.changes)
-        print("Nothing was changed.")
-    elif command.render:
+    if command.render and outcome.data:
         from kadalu_ssh.cli import render
 
-        print(clean(getattr(render, command.render)(outcome.data)))
-    else:
+        print(getattr(render, command.render)(safe(outcome.data)))
+    if outcome.dry_run:
+        _print_changes(outcome.changes, paint)
+        print("Nothing was changed.")
+    elif not command.render:
         if verbose:
-            _print_changes(outcome.changes)
+            _print_changes(outcome.changes, paint)
         print(clean(outcome.summary))
-    _print_asides(outcome)
+    _print_asides(outcome, paint)
 
 
-def _print_asides(outcome: Outcome) -> None:
+def _print_asides(outcome: Outcome, paint: Paint) -> None:
     for warning in outcome.warnings:
-        print(f"warning: {clean(warning)}", file=sys.stderr)
+        _tell(paint, "yellow", "warning:", warning)
     for node in outcome.pending:
-        print(f"pending on: {clean(node.name)} ({clean(node.reason)})", file=sys.stderr)
+        _tell(paint, "yellow", "pending on:", f"{node.name} ({node.reason})")
+
+
+def _tell(paint: Paint, colour: str, label: str, text: str) -> None:
+    print(f"{paint(sys.stderr, colour, label)} {clean(text)}", file=sys.stderr)
 
 
 def _document(command: Command, outcome: Outcome) -> dict[str, Any]:
@@ -52,31 +59,38 @@ def _document(command: Command, outcome: Outcome) -> dict[str, Any]:
     return document
 
 
-def _print_json(document: dict[str, Any]) -> None:
-    print(json.dumps(document, indent=2, ensure_ascii=False))
+def print_json(document: dict[str, Any]) -> None:
+    """ASCII, so that it can be printed in any locale whatever a file on a node is called."""
+    print(json.dumps(document, indent=2))
 
 
-def _print_changes(changes: Iterable[Change]) -> None:
+def _print_changes(changes: Iterable[Change], paint: Paint) -> None:
     """Per node, what is (or would be) done; files as unified diffs."""
     visible = sorted((c for c in changes if c.status not in _QUIET), key=lambda c: c.node)
     for node, items in groupby(visible, key=lambda c: c.node):
-        print(f"{clean(node)}:")
+        print(f"{one_line(node)}:")
         for item in items:
             more = f" ({item.reason})" if item.reason else ""
-            print(f"  {clean(item.item)}: {clean(item.change or item.status)}{clean(more)}")
+            print(f"  {one_line(item.item)}: {one_line((item.change or item.status) + more)}")
             for line in item.diff.splitlines():
-                print(f"    {clean(line)}")
+                colour = _DIFF.get(line[:1])
+                text = one_line(line)
+                print(f"    {paint(sys.stdout, colour, text) if colour else text}")
 
 
-def print_error(error: KadaluError, as_json: bool) -> None:
+def print_error(error: KadaluError, *, as_json: bool, paint: Paint) -> None:
     """`error:`, one line per node, `hint:`; as JSON on stdout when that was asked for."""
     if as_json:
         nodes = [{"name": node.name, "error": node.reason} for node in error.nodes]
-        document: dict[str, Any] = {"error": error.message, "nodes": nodes, "hint": error.hint}
-        _print_json(document)
+        print_json({"error": error.message, "nodes": nodes, "hint": error.hint})
         return
-    print(f"error: {clean(error.message)}", file=sys.stderr)
+    _tell(paint, "red", "error:", error.message)
     for node in error.nodes:
-        print(f"  {clean(node.name)}: {clean(node.reason)}", file=sys.stderr)
+        print(f"  {one_line(node.name)}: {one_line(_joined(node.reason))}", file=sys.stderr)
     if error.hint:
         print(f"hint: {clean(error.hint)}", file=sys.stderr)
+
+
+def _joined(reason: str) -> str:
+    """One line per node, also when a program on it said several."""
+    return "; ".join(line.strip() for line in reason.splitlines() if line.strip())

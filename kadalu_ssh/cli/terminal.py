@@ -1,64 +1,85 @@
 """How a running command talks: progress, warnings, questions. All on stderr."""
 
+import signal
 import sys
 import time
+from collections import Counter
 
+from kadalu_ssh.cli.live import LiveLines
+from kadalu_ssh.cli.text import Paint, clean, is_terminal
 from kadalu_ssh.model.errors import Refused
 
 _QUIET_SECONDS = 1.0
+_MOST_LINES = 12
 
 
 class Terminal:
     """The Reporter of the command line."""
 
-    def __init__(self, *, yes: bool, json: bool) -> None:
+    def __init__(self, *, yes: bool, json: bool, paint: Paint | None = None) -> None:
         self.yes = yes
         self.json = json
-        self.live = sys.stderr.isatty() and not json
+        self.paint = paint or Paint()
+        self.live = is_terminal(sys.stderr) and not json
         self.started = time.monotonic()
         self.warnings: list[str] = []
-        self._drawn = False
+        self.interrupted = False
+        self._lines = LiveLines()
+        self._doing: dict[str, str] = {}
 
     def progress(self, node: str, text: str) -> None:
-        """One live line, once the work has lasted over a second."""
-        if self.live and time.monotonic() - self.started > _QUIET_SECONDS:
-            line = f"{node}: {text}" if node else text
-            sys.stderr.write(f"\r\033[K{clean(line)[:100]}")
-            sys.stderr.flush()
-            self._drawn = True
+        """Remember what `node` does; `draw` shows it."""
+        self._doing[node] = text
+
+    def draw(self) -> None:
+        """A live line per node, once the work has lasted over a second."""
+        took = time.monotonic() - self.started
+        if self.live and took > _QUIET_SECONDS:
+            head = f"{self._doing.get('', 'working')} ({took:.0f} s)"
+            self._lines.show(sys.stderr, [head, *self._nodes()])
+
+    def _nodes(self) -> list[str]:
+        nodes = {name: text for name, text in self._doing.items() if name}
+        if len(nodes) <= _MOST_LINES:
+            return [f"  {name}: {text}" for name, text in nodes.items()]
+        return [
+            f"  {count} nodes: {text}" for text, count in Counter(nodes.values()).most_common(4)
+        ]
 
     def clear(self) -> None:
-        """Take the live line away before anything else is printed."""
-        if self._drawn:
-            sys.stderr.write("\r\033[K")
-            self._drawn = False
+        """Take the live lines away before anything else is printed."""
+        self._lines.clear(sys.stderr)
 
     def warn(self, text: str) -> None:
+        """Printed at once; in the JSON document too."""
         self.clear()
         self.warnings.append(text)
-        print(f"warning: {clean(text)}", file=sys.stderr)
+        print(f"{self.paint(sys.stderr, 'yellow', 'warning:')} {clean(text)}", file=sys.stderr)
 
     def confirm(self, question: str) -> None:
         if not self.yes:
-            self._demand("yes", f"{question} [yes/no] ", question)
+            self._demand(("yes", "y"), f"{question} [yes/no] ", question)
 
     def confirm_name(self, question: str, name: str) -> None:
         if not self.yes:
-            self._demand(name, f"{question} Type {name} to go on: ", question)
+            self._demand((name,), f"{question} Type {name} to go on: ", question)
 
-    def _demand(self, answer: str, prompt: str, question: str) -> None:
-        if self.json or not sys.stdin.isatty():
+    def _demand(self, answers: tuple[str, ...], prompt: str, question: str) -> None:
+        if self.json or not is_terminal(sys.stdin):
             raise Refused(
                 f"this needs a confirmation: {question}",
                 hint="add --yes (or --mode=script) to agree",
             )
         self.clear()
         print(clean(prompt), end="", file=sys.stderr, flush=True)
-        given = sys.stdin.readline().strip().lower()
-        if given not in (answer.lower(), "y" if answer == "yes" else answer.lower()):
+        if _answer() not in (answer.lower() for answer in answers):
             raise Refused("not confirmed; nothing was changed")
 
 
-def clean(text: str) -> str:
-    """Text from nodes and files, with control characters shown and not obeyed."""
-    return "".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in text)
+def _answer() -> str:
+    """A line from the user; Ctrl-C works here though an event loop has taken the signal."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return sys.stdin.readline().strip().lower()
+    finally:
+        signal.signal(signal.SIGINT, before)

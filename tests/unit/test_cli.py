@@ -11,7 +11,7 @@ import pytest
 from kadalu_ssh.cli.commands import COMMANDS, Command
 from kadalu_ssh.cli.main import main
 from kadalu_ssh.cli.parser import nouns, parse
-from kadalu_ssh.cli.terminal import clean
+from kadalu_ssh.cli.text import clean
 from kadalu_ssh.model.errors import Refused
 
 ROOT = Path(__file__).parents[2]
@@ -197,3 +197,58 @@ def complete(line: str, place: Path) -> tuple[str, set[str]]:
     done = subprocess.run(argv, capture_output=True, text=True, check=False, env=env, cwd=place)
     loaded = {text.rpartition("|")[2].strip() for text in done.stderr.splitlines()}
     return out.read_text(), loaded
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("kadalu --clus", ["--cluster"]),
+        ("kadalu --cluster ", ["dev", "prod"]),
+        ("kadalu --cluster prod volume st", ["start", "status", "stop"]),
+        ("kadalu --cluster dev volume start ", ["scratch"]),
+        ("kadalu volume start ", ["homes"]),
+        ("kadalu volume start dev/", ["dev/scratch"]),
+        ("kadalu volume status --det", ["--detail"]),
+        ("kadalu cluster meta ", ["add", "list", "remove"]),
+        ("kadalu cluster init new --nodes=host1,", ["--nodes=host1,host2"]),
+        ("kadalu cluster init ", []),
+        ("kadalu pool delete d", ["dev"]),
+        ("kadalu -C /nowhere cluster use ", []),
+        ('kadalu volume start "ho', ["homes"]),
+        ("kadalu -C ./st", ["./state/"]),
+    ],
+)
+def test_completions(line: str, told: list[str], place: Path) -> None:
+    (place / "inventory.yml").write_text("all:\n  hosts: {host1: {}, host2: {}}\n")
+    for cluster, volume in (("c1", "homes"), ("c2", "scratch")):
+        (place / "state" / cluster).mkdir(parents=True)
+        text = json.dumps({"volumes": [{"name": volume}], "nodes": [{"name": "host1"}]})
+        (place / "state" / cluster / "state.json").write_text(text)
+    index = {"clusters": {"prod": "c1", "dev": "c2"}, "current": "prod"}
+    (place / "state" / "clusters.json").write_text(json.dumps(index))
+    assert sorted(complete(line, place)[0].split()) == told
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"clusters": 3}', '{"clusters": {"x": "../.."}}'])
+def test_completion_of_a_broken_state_is_silent(text: str, place: Path) -> None:
+    (place / "state").mkdir()
+    (place / "state" / "clusters.json").write_text(text)
+    assert complete("kadalu volume start ", place)[0] == ""
+
+
+@pytest.mark.parametrize("words", ["--no-color --version", "--version", "-V", "--json --version"])
+def test_version(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words.split()) == 0
+    assert capsys.readouterr().out.startswith("kadalu ")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_line_that_a_shell_sources(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["completion", shell]) == 0
+    assert "_ARGCOMPLETE" in capsys.readouterr().out
+
+
+def test_every_argument_is_explained() -> None:
+    for command in COMMANDS:
+        for item in command.args:
+            assert item.options.get("help"), f"{command.title}: {item.flags}"
