@@ -4,7 +4,7 @@
 from pyinfra import host
 from pyinfra.operations import files, server, systemd
 
-files.directory(path=host.data.brick, mode="755")
+files.directory(path=f"{host.data.brick}/.glusterfs/indices", mode="755")
 server.shell(
     commands=[
         f"setfattr -n trusted.glusterfs.volume-id -v 0x{host.data.volume_id} {host.data.brick}"

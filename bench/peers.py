@@ -68,7 +68,7 @@ def rows(bench: Bench, folder: Path) -> Iterator[Row]:
 
 def _installed(package: str) -> str | None:
     """The version in the bench's own virtual environment, which is made when it is not there."""
-    pip = [str(VENV / "bin" / "pip"), "--disable-pip-version-check", "-q"]
+    pip = [str(VENV / "bin" / "pip"), "--disable-pip-version-check"]
     if not VENV.exists():
         subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
     for attempt in (0, 1):
