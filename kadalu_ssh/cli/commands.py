@@ -65,8 +65,11 @@ def flag(name: str, text: str) -> Arg:
 
 
 def names(text: str) -> list[str]:
-    """`A,B,C` → names."""
-    return [name for name in text.split(",") if name]
+    """An argparse type: `A,B,C` → names. An empty one, as of an unset variable, is a mistake."""
+    found = text.split(",")
+    if not all(found):
+        raise ValueError(text)
+    return found
 
 
 _TYPES = """\
@@ -79,6 +82,7 @@ or the keywords stand before their units: replica A:/d B:/d  mirror A:/d B:/d ar
 Without TYPE every unit is a distribute group of its own. More units than one group needs
 make more groups. UNIT is HOST:PATH or HOST:PORT:PATH, with [] around an IPv6 address."""
 
+_DEVICES = "for units on devices (not supported yet)"
 _CLUSTER = arg("name", metavar="NAME", help="cluster name")
 
 
@@ -188,9 +192,9 @@ _VOLUMES = (
             arg("name", metavar="[CLUSTER/]NAME", help="name of the volume"),
             arg("words", metavar="[TYPE] UNIT", nargs="+", help="for example: replica 3 HOST:/DIR"),
             flag("--no-start", "do not start it"),
-            arg("--brick-fs", choices=("xfs", "ext4", "btrfs", "zfs"), help="for devices"),
-            arg("--fs-opts", metavar="OPTS", help="for devices"),
-            flag("--use-lvm", "for devices"),
+            arg("--brick-fs", choices=("xfs", "ext4", "btrfs", "zfs"), help=_DEVICES),
+            arg("--fs-opts", metavar="OPTS", help=_DEVICES),
+            flag("--use-lvm", _DEVICES),
             flag("--allow-rootdirs", "permit paths on the root file system"),
             flag("--create-parents", "make missing parent directories"),
             arg("--volume-id", metavar="UUID", help="use the units of this deleted volume again"),

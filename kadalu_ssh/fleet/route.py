@@ -83,6 +83,10 @@ class Keys:
                 raise ConnectError("auth", f"cannot use key {path}: {found}")
         return keys
 
+    def usable(self, files: tuple[Path, ...]) -> list[Path]:
+        """Those of `files` that hold a key which could be read."""
+        return [path for path in files if isinstance(self._read(path), asyncssh.SSHKey)]
+
     def _read(self, path: Path) -> asyncssh.SSHKey | str:
         if path not in self._loaded:
             try:

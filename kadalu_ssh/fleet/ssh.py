@@ -48,10 +48,14 @@ class Connector:
         self.keys = Keys()
         self._bastions: dict[str, asyncio.Task[asyncssh.SSHClientConnection]] = {}
 
-    async def open(self, reach: Reach) -> asyncssh.SSHClientConnection:
-        """Raises ConnectError with the user's line."""
+    async def open(self, reach: Reach, via: str | None = None) -> asyncssh.SSHClientConnection:
+        """Raises ConnectError with the user's line.
+
+        `via`: the hops before this one in a ProxyJump chain; else ~/.ssh/config says.
+        """
         route = route_to(reach, self.settings)
-        tunnel = await self._bastion(route.jump) if route.jump else None
+        jump = via or route.jump
+        tunnel = await self._bastion(jump) if jump else None
         for attempt in range(CONNECT_RETRIES + 1):
             try:
                 return await self._connect(reach, route, tunnel)
@@ -71,12 +75,15 @@ class Connector:
         if self.settings.host_key_checking == "off":
             trusted = []
         self.stats.connections += 1
+        keys = self.keys.load(route.key_files, route.explicit_keys)
+        # A key file that cannot be read may be one that the agent holds opened.
+        agent = None if reach.key_file and keys else os.environ.get("SSH_AUTH_SOCK")
         try:
             return await asyncssh.connect(
                 route.host, route.port, tunnel=tunnel or (), username=route.user,
                 client_factory=lambda: client, known_hosts=(trusted, [], []), config=None,
-                client_keys=self.keys.load(route.key_files, route.explicit_keys) or None,
-                agent_path=self._agent(reach),
+                # None would keep asyncssh from asking the agent; () has it look for itself.
+                client_keys=keys or (() if agent else None), agent_path=agent,
                 password=reach.password.reveal() if reach.password else None,
                 preferred_auth="publickey,password" if reach.password else "publickey",
                 connect_timeout=self.settings.connect_timeout, login_timeout=LOGIN_TIMEOUT,
@@ -85,19 +92,17 @@ class Connector:
         except ConnectionResetError:
             raise
         except (OSError, asyncssh.Error) as error:
-            raise self._explain(error, client, route, where, trusted) from error
-
-    def _agent(self, reach: Reach) -> str | None:
-        return None if reach.key_file else os.environ.get("SSH_AUTH_SOCK")
+            raise self._explain(error, client, reach, route, where, trusted) from error
 
     def _explain(
-        self, error: Exception, client: _Client, route: Route, where: str,
+        self, error: Exception, client: _Client, reach: Reach, route: Route, where: str,
         trusted: list[asyncssh.SSHKey],
     ) -> ConnectError:  # fmt: skip
         if client.refusal:
             return client.refusal
         if isinstance(error, asyncssh.PermissionDenied):
-            names = ", ".join(str(path) for path in route.key_files) or "no key"
+            files = [str(path) for path in self.keys.usable(route.key_files)]
+            names = ", ".join([*files, *_agents_name(reach, files)]) or "no key"
             return ConnectError("auth", f"permission denied for {route.user} (offered: {names})")
         if isinstance(error, asyncssh.KeyExchangeFailed) and trusted:
             return changed(trusted, None)
@@ -106,7 +111,9 @@ class Connector:
     async def _bastion(self, jump: str) -> asyncssh.SSHClientConnection:
         """One connection per distinct ProxyJump, for all hosts behind it."""
         if jump not in self._bastions:
-            self._bastions[jump] = asyncio.create_task(self.open(_jump_reach(jump)))
+            before, _, last = jump.rpartition(",")
+            opening = self.open(_jump_reach(last), before or None)
+            self._bastions[jump] = asyncio.create_task(opening)
         try:
             return await asyncio.shield(self._bastions[jump])
         except ConnectError as error:
@@ -120,9 +127,13 @@ class Connector:
                 (await task).close()
 
 
-def _jump_reach(jump: str) -> Reach:
-    """`[user@]host[:port]`, the last of a chain's hops being the nearest to the target."""
-    hop = jump.rpartition(",")[2]
+def _agents_name(reach: Reach, files: list[str]) -> list[str]:
+    asked = os.environ.get("SSH_AUTH_SOCK") and not (reach.key_file and files)
+    return ["the keys of the ssh-agent"] if asked else []
+
+
+def _jump_reach(hop: str) -> Reach:
+    """One hop, `[user@]host[:port]`."""
     user, _, place = hop.rpartition("@")
     host, colon, port = place.rpartition(":")
     if not colon or "]" in port:

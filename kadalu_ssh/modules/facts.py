@@ -3,27 +3,26 @@
 import os
 import socket
 import sys
-import threading
 import time
 
 import fence
 import glusterfs
+import network
 import paths
 import systemd
 from common import LIB, LOG, RUN, boot_id
 
-_RESOLVE_LIMIT = 5.0
 _SYSTEMD_UNITS = "/etc/systemd/system"
 
 
 def run(params, ctx):
     """Facts of this host. All parameters but `cluster_id` may be absent.
 
-    {"cluster_id", "paths": [...], "ports": [...], "resolve": [names], "deep": bool}
+    {"cluster_id", "paths": [...], "ports": [...], "resolve": [names], "reach": [[name, port]]}
     → see the keys below; `paths` as paths.probe describes them; sizes in bytes; `ports`: those of
     the asked ones that are in use.
     """
-    listening = listening_ports()
+    listening = network.listening_ports()
     wanted = set(params.get("ports") or [])
     facts = {
         "hostname": socket.gethostname(),
@@ -42,7 +41,9 @@ def run(params, ctx):
         "ports": sorted(wanted & listening),
         "free_bytes": paths.free_bytes("/var/lib"),
         "writable": {d: paths.why_not_writable(d) for d in (LIB, RUN, LOG, _SYSTEMD_UNITS)},
-        "resolve": resolve(params.get("resolve") or []),
+        "resolve": network.resolve(params.get("resolve") or []),
+        "reach": network.reach(params.get("reach") or []),
+        "xattr": paths.why_no_xattr(paths.nearest(LIB)),
     }
     facts.update(glusterfs.probe(ctx))
     facts["paths"] = {path: paths.probe(path) for path in params.get("paths") or []}
@@ -64,36 +65,3 @@ def process_names():
             except OSError:
                 pass  # it ended meanwhile
     return names
-
-
-def listening_ports():
-    """TCP ports that something listens on, IPv4 and IPv6."""
-    ports = set()
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        try:
-            with open(table) as file:
-                rows = [line.split() for line in file.readlines()[1:]]
-        except OSError:
-            continue  # a kernel without IPv6
-        ports.update(int(row[1].rpartition(":")[2], 16) for row in rows if row[3] == "0A")
-    return ports
-
-
-def resolve(names):
-    """{name: [addresses] | None}, all at once; a resolver that does not answer counts as None."""
-    found = dict.fromkeys(names)
-    threads = [threading.Thread(target=_look_up, args=(n, found), daemon=True) for n in found]
-    for thread in threads:
-        thread.start()
-    end = time.monotonic() + _RESOLVE_LIMIT
-    for thread in threads:
-        thread.join(max(0.0, end - time.monotonic()))
-    return dict(found)
-
-
-def _look_up(name, found):
-    try:
-        infos = socket.getaddrinfo(name, None, 0, socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        return
-    found[name] = sorted({info[4][0] for info in infos})

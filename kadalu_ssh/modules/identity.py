@@ -11,17 +11,31 @@ _LEDGERS = ("identity.json", "fence.json", "intended.json", "applied.json")
 
 
 def run(params, ctx):
-    """`op`: claim | release | read. Returns {"identity": {...} | None}.
+    """`op`: claim | release | prepare | read. Returns {"identity": {...} | None}.
 
     claim: {"cluster_id", "node_id", "name", "role": "node" | "client"}; a host is a node of one
     cluster at most, and may be a client of any number. release: {"cluster_id", "node_id"}.
+    prepare: makes the work directories that are absent → {"made": [path]}, before any claim.
     """
     cluster_id = params["cluster_id"]
+    if params["op"] == "prepare":
+        return {"made": _prepare(cluster_id)}
     if params["op"] == "claim":
         _claim(cluster_id, params)
     elif params["op"] == "release":
         _release(cluster_id, params)
     return {"identity": fence.read_identity(cluster_id)}
+
+
+def _prepare(cluster_id):
+    """A host of the cluster gets the cluster's directories back too: /run is empty after a boot."""
+    wanted = [LIB, RUN, LOG]
+    if fence.read_identity(cluster_id):
+        wanted += [cluster_dir(base, cluster_id) for base in (LIB, RUN, LOG)]
+    absent = [path for path in wanted if not os.path.isdir(path)]
+    for path in absent:
+        make_dirs(path)
+    return absent
 
 
 def _claim(cluster_id, params):

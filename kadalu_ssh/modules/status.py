@@ -3,9 +3,9 @@
 import os
 import time
 
-import facts
 import filesystems
 import marks
+import network
 import systemd
 
 _INDICES = ("xattrop", "dirty")
@@ -21,7 +21,7 @@ def run(params, ctx):
     index, `fs_uuid`, `fs_type`, `device`. Nothing is asked of GlusterFS.
     """
     cluster_id = params.get("cluster_id")
-    listening = facts.listening_ports()
+    listening = network.listening_ports()
     states = systemd.show(ctx, params.get("services") or [])
     return {
         "services": {name: _service(state) for name, state in states.items()},

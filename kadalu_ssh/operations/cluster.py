@@ -33,9 +33,13 @@ async def init(
                 outcome = await transaction.execute("cluster.init", new)
         if not ctx.settings.dry_run:
             _register(workspace, name, document.cluster_id)
-    outcome.summary = f"Cluster {name} was created with {len(hosts)} nodes."
+    outcome.summary = f"Cluster {name} was created {_with(len(hosts))}."
     outcome.data = {"cluster": {"name": name, "id": document.cluster_id, "nodes": hosts}}
     return outcome
+
+
+def _with(count: int) -> str:
+    return {0: "without nodes", 1: "with 1 node"}.get(count, f"with {count} nodes")
 
 
 def _refuse_taken(ctx: Context, name: str) -> Workspace:

@@ -27,7 +27,8 @@ async def check_hosts(ctx: Context, names: Sequence[str], install: bool) -> Outc
             await install_packages(session, up)
         if not up and wanted:
             raise Unreachable("no host answers", nodes=session.failures.values())
-        rows = await _rows(session, wanted, up)
+        made = {} if ctx.settings.dry_run else await _make_directories(session, up)
+        rows = await _rows(session, wanted, up, made)
     troubled = any(c["state"] == "missing" for row in rows for c in row["checks"])
     return Outcome(data={"nodes": rows}, exit_code=3 if troubled else 0, dry_run=False)
 
@@ -40,15 +41,27 @@ def _document(ctx: Context, workspace: Workspace) -> Document:
     return workspace.load(workspace.resolve(ctx.settings.cluster)[1])
 
 
-async def _rows(session: Session, wanted: dict[str, str], up: Sequence[str]) -> list[Json]:
+async def _make_directories(session: Session, up: Sequence[str]) -> dict[str, list[str]]:
+    """Host id → the work directories that were absent. One that cannot be made shows in facts."""
+    params = {"op": "prepare", "cluster_id": session.document.cluster_id}
+    good, _ = session.split(await session.call("identity", dict.fromkeys(up, params)))
+    return {host_id: answer["made"] for host_id, answer in good.items()}
+
+
+async def _rows(
+    session: Session, wanted: dict[str, str], up: Sequence[str], made: dict[str, list[str]]
+) -> list[Json]:
     addresses = [session.inventory.reach(wanted[h]).address or wanted[h] for h in up]
-    params = facts_params(session.document.cluster_id, resolve=addresses)
+    params = facts_params(
+        session.document.cluster_id, resolve=addresses,
+        reach=[[address, session.document.port_range[0]] for address in addresses],
+    )  # fmt: skip
     good, bad = session.split(await session.call("facts", dict.fromkeys(up, params)))
     failed = {error.name: error.reason for error in [*session.failures.values(), *bad]}
     return [
         {
             "name": name,
-            "checks": list(_checks(session, host_id, good[host_id]))
+            "checks": list(_checks(session, good[host_id], made.get(host_id, [])))
             if host_id in good
             else [_check("ssh", "missing", failed.get(name, "no answer"))],
         }
@@ -60,20 +73,37 @@ def _check(check: str, state: str, detail: str) -> Json:
     return {"check": check, "state": state, "detail": detail}
 
 
-def _checks(session: Session, host_id: str, facts: Json) -> Iterator[Json]:
+def _checks(session: Session, facts: Json, made: Sequence[str]) -> Iterator[Json]:
     yield _check("ssh", "ok", f"as root on {facts['hostname']}")
     yield _check("python", "ok", facts["python"])
     systemd = facts["systemd"]
     yield _check("systemd", "ok" if systemd else "missing", str(systemd or "does not run"))
     yield from _glusterfs(facts)
-    for path, reason in sorted(facts["writable"].items()):
-        yield _check(f"directory {path}", "missing" if reason else "ok", reason or "can be written")
+    yield from _directories(facts, made)
     skew = list(clock_skew(facts))
     yield _check("clock", "missing" if skew else "ok", skew[0] if skew else "agrees with this one")
+    yield from _network(facts)
+    yield _ports(session.document, facts)
+
+
+def _directories(facts: Json, made: Sequence[str]) -> Iterator[Json]:
+    for path, reason in sorted(facts["writable"].items()):
+        state, detail = ("fixed", "made") if path in made else ("ok", "can be written")
+        yield _check(f"directory {path}", "missing" if reason else state, reason or detail)
+    why = facts["xattr"]
+    detail = f"not taken by the file system of /var/lib: {why}" if why else "taken"
+    yield _check("trusted xattrs", "warning" if why else "ok", detail)
+
+
+def _network(facts: Json) -> Iterator[Json]:
+    """Names first: a host that is not resolved cannot be reached either."""
     for name, addresses in sorted(facts["resolve"].items()):
         state = "ok" if addresses else "missing"
         yield _check(f"resolves {name}", state, ", ".join(addresses or ["no address"]))
-    yield _ports(session.document, facts)
+    for name, why in sorted(facts["reach"].items()):
+        if facts["resolve"].get(name):
+            detail = f"{why}: is there a firewall between them?" if why else "answers"
+            yield _check(f"reaches {name}", "missing" if why else "ok", detail)
 
 
 def _glusterfs(facts: Json) -> Iterator[Json]:

@@ -94,13 +94,13 @@ class Transaction:
             raise Unknown(
                 f"{task.operation} was cut off: this command lost the cluster lock",
                 nodes=reasons,
-                hint="the next kadalu command, here or elsewhere, settles it",
+                hint="the next kadalu command, here or elsewhere, settles it (it asks, or give -y)",
             )
         if task.forward_only:
             raise Failed(
                 f"{task.operation} stopped at '{entered[-1].name}' and can only be finished",
                 nodes=reasons,
-                hint="mend the cause and run any kadalu command: it finishes this task first",
+                hint="mend the cause; the next kadalu command finishes it (it asks, or give -y)",
             )
         left = await undo(entered, env)
         if left:

@@ -94,6 +94,13 @@ class Bed:
         self.docker("start", self.container(node))
         self.wait_ready(node)
 
+    def revive(self) -> None:
+        """Power on what a failed test left off: one failure must not become ten."""
+        for node in EVERYONE:
+            state = self.docker("inspect", "-f", "{{.State.Running}}", self.container(node))
+            if state.strip() != "true":
+                self.start(node)
+
     def reboot(self, node: str) -> None:
         self.docker("restart", "-t", "5", self.container(node))
         self.wait_ready(node)
@@ -128,6 +135,11 @@ class Bed:
         self.on_all(nodes, WIPE, check=False)
 
     # --- what is on a node ---
+
+    def serves(self, node: str, client: str) -> bool:
+        """Whether a brick of `node` has a connection from `client`: it takes part in I/O."""
+        seen = f"ss -Htn state established src {self.ips[node]} dst {self.ips[client]}"
+        return ":24" in self.sh(node, f"{seen} | cut -c1-60")
 
     def units(self, node: str) -> list[str]:
         """Names of our active services."""

@@ -40,6 +40,7 @@ def bed(
 @pytest.fixture(scope="module")
 def clean(bed: Bed) -> Iterator[Bed]:
     """The nodes with nothing of kadalu on them."""
+    bed.revive()
     bed.wipe()
     yield bed
 

@@ -153,7 +153,8 @@ def test_option_values_that_no_volfile_holds(untouched: Workspace, value: str) -
     told = untouched.refused(
         "volume", "create", "bad", "server1:/data1/h", "--option", f"auth.allow={value}"
     )
-    assert "volfile values have no spaces, quotes" in told
+    assert f"cannot be {value!r}" in told
+    assert "a volfile takes no blanks, quotes" in told
 
 
 def test_a_mount_on_a_used_directory_is_refused(shared: Workspace, clean: Bed) -> None:

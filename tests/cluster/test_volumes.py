@@ -81,6 +81,8 @@ def test_other_types_heal_too(name: str, shared: Workspace, clean: Bed) -> None:
         return run.code == 0 and run.json["total"] == 0
 
     wait_until(healed, 120, "healed")
+    # The daemons have healed; the client itself may still be waiting to connect again.
+    wait_until(lambda: clean.serves("server2", CLIENT), 60, "the client is back on server2")
     # Without the third unit, what was healed onto the second one has to be right.
     clean.kill("server1")
     clean.sh(CLIENT, "echo 3 > /proc/sys/vm/drop_caches", check=False)

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,6 +43,8 @@ async def ssh_server(
 ) -> AsyncIterator[tuple[int, asyncssh.SSHAcceptor]]:
     """Yields the port on 127.0.0.1."""
 
+    children: list[asyncio.subprocess.Process] = []
+
     class Server(asyncssh.SSHServer):
         def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
             wrong.connections += 1
@@ -55,6 +57,7 @@ async def ssh_server(
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
+        children.append(child)
         assert child.stdin and child.stdout and child.stderr
         into = asyncio.create_task(pump(process.stdin, child.stdin))
         await asyncio.gather(pump(child.stdout, process.stdout), pump(child.stderr, process.stderr))
@@ -74,6 +77,16 @@ async def ssh_server(
         yield acceptor.get_port(), acceptor
     finally:
         acceptor.close()
+        await end_all(children)
+
+
+async def end_all(children: Iterable[asyncio.subprocess.Process]) -> None:
+    """What a test cut off must not outlive its loop."""
+    for child in children:
+        with contextlib.suppress(ProcessLookupError):
+            child.kill()
+        await child.wait()
+    await asyncio.sleep(0)  # the pipes' own goodbyes
 
 
 def write_key(folder: Path, key: asyncssh.SSHKey = USER_KEY) -> Path:
