@@ -46,12 +46,18 @@ class FleetChannel:
         self._buffer = b""
         self._heard = time.monotonic()
         self.lost = False
+        self._taught = False
 
     # --- life ---
 
-    async def start(self, limit: float) -> None:
-        """Send the worker and its modules, wait for its hello. Raises ConnectError."""
-        self._pipe.write(boot_message() + modules_frame())
+    async def start(self, limit: float, modules: bool = True) -> None:
+        """Send the worker and its modules, wait for its hello. Raises ConnectError.
+
+        Without `modules` these wait for the first call, if there ever is one.
+        """
+        self._pipe.write(boot_message())
+        if modules:
+            self._send_modules()
         try:
             async with asyncio.timeout(limit):
                 await self._skip_noise()
@@ -64,6 +70,10 @@ class FleetChannel:
             ) from None
         self._stats.round_trips += 1
         self._tasks = [asyncio.create_task(self._read_loop()), asyncio.create_task(self._beat())]
+
+    def _send_modules(self) -> None:
+        self._pipe.write(modules_frame())
+        self._taught = True
 
     def _last_words(self, error: Exception) -> str:
         return self._pipe.stderr_tail().strip() or str(error) or "no answer"
@@ -94,6 +104,8 @@ class FleetChannel:
             self._events[number] = on_event
         self._stats.round_trips += 1
         try:
+            if not self._taught:
+                self._send_modules()
             self._send({"id": number, "module": module, "params": params, "limit": limit})
             async with asyncio.timeout(limit + GRACE):
                 return _result(await future)

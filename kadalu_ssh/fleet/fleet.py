@@ -53,15 +53,20 @@ class Fleet:
         if self._connector:
             await self._connector.close()
 
-    async def open(self, reaches: Iterable[Reach], on_ready: OnReady | None = None) -> Opened:
-        """Connect to all at once, at most `forks` starting at a time. Never raises for a host."""
+    async def open(
+        self, reaches: Iterable[Reach], on_ready: OnReady | None = None, modules: bool = True
+    ) -> Opened:
+        """Connect to all at once, at most `forks` starting at a time. Never raises for a host.
+
+        `modules=False` where nothing may ever be called: they are sent when it is, after all.
+        """
         opened = Opened()
 
         async def one(reach: Reach) -> None:
             failure = None
             try:
                 async with self._starts:
-                    opened.channels[reach.name] = await self._open(reach)
+                    opened.channels[reach.name] = await self._open(reach, modules)
             except ConnectError as error:
                 failure = opened.failures[reach.name] = error.failure
             if on_ready:
@@ -70,24 +75,24 @@ class Fleet:
         await asyncio.gather(*(one(reach) for reach in reaches))
         return opened
 
-    async def _open(self, reach: Reach) -> FleetChannel:
+    async def _open(self, reach: Reach, modules: bool) -> FleetChannel:
         if reach.local:
-            channel = await self._open_local(reach)
+            channel = await self._open_local(reach, modules)
         else:
-            channel = await self._open_ssh(reach)
+            channel = await self._open_ssh(reach, modules)
         self._channels.append(channel)
         return channel
 
-    async def _open_local(self, reach: Reach) -> FleetChannel:
+    async def _open_local(self, reach: Reach, modules: bool) -> FleetChannel:
         import getpass
 
         from kadalu_ssh.fleet.pipes import local_pipe
 
         user = getpass.getuser()
         command = command_for(reach, user)
-        return await self._start(reach, user, await local_pipe(command), command)
+        return await self._start(reach, user, await local_pipe(command), command, modules)
 
-    async def _open_ssh(self, reach: Reach) -> FleetChannel:
+    async def _open_ssh(self, reach: Reach, modules: bool) -> FleetChannel:
         from kadalu_ssh.fleet.ssh import Connector, ssh_pipe
 
         if self._connector is None:
@@ -95,10 +100,10 @@ class Fleet:
         conn = await self._connector.open(reach)
         user = str(conn.get_extra_info("username"))
         command = command_for(reach, user)
-        return await self._start(reach, user, await ssh_pipe(conn, command), command)
+        return await self._start(reach, user, await ssh_pipe(conn, command), command, modules)
 
     async def _start(
-        self, reach: Reach, user: str, pipe: "AnyPipe", command: Command
+        self, reach: Reach, user: str, pipe: "AnyPipe", command: Command, modules: bool
     ) -> FleetChannel:
         from kadalu_ssh.fleet.pipes import give_password
 
@@ -108,7 +113,7 @@ class Fleet:
             if command.password:
                 async with asyncio.timeout(LOGIN_TIMEOUT):
                     await give_password(pipe, command)
-            await channel.start(LOGIN_TIMEOUT)
+            await channel.start(LOGIN_TIMEOUT, modules)
         except (ConnectError, TimeoutError) as error:
             await pipe.ended()
             found = early_end(reach, user, pipe.exit_status(), pipe.stderr_tail())

@@ -21,9 +21,11 @@ BOOTSTRAP = (
 
 @cache
 def boot_message() -> bytes:
-    """The worker's source: decimal length, newline, compressed source."""
-    source = (files("kadalu_ssh.modules") / "worker.py").read_bytes()
-    data = zlib.compress(source, 9)
+    """The worker's source, after what it needs itself: decimal length, newline, compressed."""
+    modules = files("kadalu_ssh.modules")
+    boot = {"common": (modules / "common.py").read_text(encoding="utf-8")}
+    source = f"BOOT = {boot!r}\n{(modules / 'worker.py').read_text(encoding='utf-8')}"
+    data = zlib.compress(source.encode(), 9)
     return b"%d\n%s" % (len(data), data)
 
 
@@ -33,7 +35,8 @@ def modules_frame() -> bytes:
     sources = {
         entry.name[:-3]: entry.read_text(encoding="utf-8")
         for entry in files("kadalu_ssh.modules").iterdir()
-        if entry.name.endswith(".py") and entry.name not in ("worker.py", "__init__.py")
+        if entry.name.endswith(".py")
+        and entry.name not in ("worker.py", "common.py", "__init__.py")
     }
     data = zlib.compress(json.dumps({"modules": sources}, sort_keys=True).encode(), 6)
     return b"Z" + struct.pack(">I", len(data)) + data

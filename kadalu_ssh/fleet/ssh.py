@@ -23,6 +23,10 @@ from kadalu_ssh.fleet.settings import (
 from kadalu_ssh.model.reach import Reach
 
 
+_CIPHERS = "^aes128-gcm@openssh.com,aes256-gcm@openssh.com"
+"""First choice: asyncssh needs a third of the Python calls per packet of ChaCha20 for them."""
+
+
 class _Client(asyncssh.SSHClient):
     """Judges the host's key, and remembers why it was refused."""
 
@@ -86,6 +90,7 @@ class Connector:
                 client_keys=keys or (() if agent else None), agent_path=agent,
                 password=reach.password.reveal() if reach.password else None,
                 preferred_auth="publickey,password" if reach.password else "publickey",
+                encryption_algs=_CIPHERS,
                 connect_timeout=self.settings.connect_timeout, login_timeout=LOGIN_TIMEOUT,
                 keepalive_interval=KEEPALIVE_SECONDS, keepalive_count_max=KEEPALIVE_COUNT,
             )  # fmt: skip

@@ -4,9 +4,10 @@ It is sent over SSH and run from memory; nothing of it is written to the node. P
 standard library only.
 
 A frame is one byte (`J` JSON, `Z` compressed JSON), four bytes of length (big-endian), the payload.
-First comes {"modules": {name: source}}; then calls {"id", "module", "params", "limit"}, answered in
-order by {"id", "result"} or {"id", "error": {"kind", "reason", "detail"}}, with {"id", "event"} in
-between. {"heartbeat": 1} goes both ways. Modules import each other by their bare names.
+The worker says {"hello"} first. It is sent {"modules": {name: source}} once, then calls {"id",
+"module", "params", "limit"}, answered in order by {"id", "result"} or {"id", "error": {"kind",
+"reason", "detail"}}, with {"id", "event"} in between. {"heartbeat": 1} goes both ways. Modules
+import each other by their bare names.
 """
 
 import importlib
@@ -28,6 +29,9 @@ MAGIC = b"KADALU-WORKER-1\n"
 HEARTBEAT = 5.0
 SILENCE = 30.0
 COMPRESS_OVER = 4096
+
+# Sources that came with this one; the controller puts them before it.
+BOOT = globals().get("BOOT", {})
 
 
 class Cancelled(Exception):
@@ -109,7 +113,7 @@ class Worker(object):
         self.stopping = threading.Event()
         self.calls = queue.Queue()
         self.heard = time.monotonic()
-        self.sources = {}
+        self.sources = dict(BOOT)
         self.state = {}
         self.child = None
 
@@ -173,13 +177,13 @@ class Worker(object):
         """Until the controller says bye, goes away, or is silent for SILENCE seconds."""
         for target in (self.read_frames, self.beat):
             threading.Thread(target=target, daemon=True).start()
+        self.send({"hello": hello()})
         while True:
             message = self.calls.get()
             if message is None or self.stopping.is_set():
                 return
             if "modules" in message:
-                self.sources = message["modules"]
-                self.send({"hello": hello()})
+                self.sources.update(message["modules"])
             else:
                 self.send(self.answer(message))
 

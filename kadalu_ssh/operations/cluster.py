@@ -140,7 +140,7 @@ async def status(ctx: Context, *, name: str | None) -> Outcome:
     """Which nodes answer. Exit 3 when some are down, 4 when all are."""
     async with open_session(ctx, name) as session:
         document = session.document
-        await session.connect(node.id for node in document.nodes)
+        await session.connect((node.id for node in document.nodes), modules=False)
         rows = []
         for node in document.nodes:
             failure = session.failures.get(node.id)

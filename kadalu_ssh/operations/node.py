@@ -77,7 +77,7 @@ async def list_nodes(ctx: Context, *, status: bool) -> Outcome:
         document = workspace.load(workspace.resolve(ctx.settings.cluster)[1])
         return Outcome(data={"nodes": [_row(document, node) for node in document.nodes]})
     async with open_session(ctx) as session:
-        await session.connect(node.id for node in session.document.nodes)
+        await session.connect((node.id for node in session.document.nodes), modules=False)
         rows = []
         for node in session.document.nodes:
             failure = session.failures.get(node.id)

@@ -72,16 +72,16 @@ class Session:
 
     # --- connecting and calling ---
 
-    async def connect(self, host_ids: Iterable[str]) -> None:
+    async def connect(self, host_ids: Iterable[str], modules: bool = True) -> None:
         """Connect what is not connected yet. Failures are kept in `failures`, none is raised."""
         wanted = [h for h in dict.fromkeys(host_ids) if h not in self.channels]
-        await self.connect_names({host_id: self.host_name(host_id) for host_id in wanted})
+        await self.connect_names({host_id: self.host_name(host_id) for host_id in wanted}, modules)
 
-    async def connect_names(self, names: Mapping[str, str]) -> None:
+    async def connect_names(self, names: Mapping[str, str], modules: bool = True) -> None:
         """As `connect`, for hosts that are not in the document: id → inventory name."""
         self._names |= names
         reaches = self._reaches(names)
-        opened = await self.fleet.open(reaches.values(), on_ready=self._ready)
+        opened = await self.fleet.open(reaches.values(), self._ready, modules)
         for host_id, reach in reaches.items():
             if reach.name in opened.channels:
                 self.channels[host_id] = opened.channels[reach.name]
