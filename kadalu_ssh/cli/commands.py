@@ -253,6 +253,18 @@ _OTHERS = (
             (arg("target", metavar="[HOST:]DIR", help="where it is mounted"),), mutating=True),
     Command("client", "list", "list the mounts that kadalu made", "kadalu client list vol1",
             "client:list_clients", (_ANY_VOLUME,), "clients"),
+    Command(
+        "reconcile", "", "make every host match the state; settle what is pending",
+        "kadalu reconcile --check", "reconcile:reconcile",
+        (
+            arg("--limit", type=names, default=[], metavar="A,B,C", help="these hosts only"),
+            flag("--check", "change nothing, show what has drifted; exit 3 when something has"),
+            arg("--only", choices=("unwanted",), help="stop what should not run, nothing else"),
+            flag("--upgrade-files", "write volfiles as this kadalu would for a new volume"),
+            flag("--install-timer", "run --only=unwanted every few minutes from this machine"),
+        ),
+        "reconcile", mutating=True,
+    ),
     Command("state", "pull", "fetch the current state from the meta servers", "kadalu state pull",
             "state:pull", mutating=True),
     Command("doctor", "", "check this machine and workspace", "kadalu doctor", "doctor:doctor",

@@ -42,7 +42,8 @@ def cluster_status(data: Data) -> str:
 
 
 def _state(node: Data) -> str:
-    return f"{node['state']} ({node['reason']})" if node.get("reason") else str(node["state"])
+    text = f"{node['state']} ({node['reason']})" if node.get("reason") else str(node["state"])
+    return f"{text}; behind: {', '.join(node['behind'])}" if node.get("behind") else text
 
 
 def meta_servers(data: Data) -> str:
@@ -191,6 +192,26 @@ def heal_info(data: Data) -> str:
         count = "unknown" if unit["count"] is None else unit["count"]
         lines.append(f"  entries to heal: {count}, in split-brain: {unit['split_brain'] or 0}")
     return "\n".join([*lines, f"Total entries to heal: {data['total']}"])
+
+
+def reconcile(data: Data) -> str:
+    if "nodes" not in data:
+        return ""
+    lines = []
+    if data["stale"]:
+        lines.append("stale: this laptop's copy of the state is old (kadalu state pull)")
+    if data["task"]:
+        lines.append(f"unfinished task {data['task']}: the next kadalu command settles it")
+    for node in data["nodes"]:
+        lines.append(f"{node['name']}: {node['state']}{_why(node)}")
+        for item in node["items"]:
+            lines.append(f"  {item['item']}: {item['change'] or item['status']}{_why(item)}")
+            lines += [f"    {line}" for line in item["diff"].splitlines()]
+    return "\n".join(lines)
+
+
+def _why(row: Data) -> str:
+    return f" ({row['reason']})" if row.get("reason") else ""
 
 
 def doctor(data: Data) -> str:

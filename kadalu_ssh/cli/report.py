@@ -26,7 +26,7 @@ def print_outcome(
     if command.render and outcome.data:
         from kadalu_ssh.cli import render
 
-        print(getattr(render, command.render)(safe(outcome.data)))
+        print(getattr(render, command.render)(safe(outcome.data)) or clean(outcome.summary))
     if outcome.dry_run:
         _print_changes(outcome.changes, paint)
         print("Nothing was changed.")

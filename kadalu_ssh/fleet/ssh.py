@@ -22,7 +22,6 @@ from kadalu_ssh.fleet.settings import (
 )
 from kadalu_ssh.model.reach import Reach
 
-
 _CIPHERS = "^aes128-gcm@openssh.com,aes256-gcm@openssh.com"
 """First choice: asyncssh needs a third of the Python calls per packet of ChaCha20 for them."""
 

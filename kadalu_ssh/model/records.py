@@ -151,6 +151,15 @@ class Tombstone(Record, frozen=True, kw_only=True):
     wipe: bool = False
 
 
+class Behind(Record, frozen=True, kw_only=True):
+    """A committed change of `owner` that did not reach `host`. Gone once the host has it."""
+
+    host: str
+    owner: str
+    serial: int
+    """The first document that the host missed."""
+
+
 class Document(Record, frozen=True, kw_only=True):
     """The whole desired state of a cluster."""
 
@@ -169,6 +178,7 @@ class Document(Record, frozen=True, kw_only=True):
     volumes: tuple[Volume, ...] = ()
     clients: tuple[Client, ...] = ()
     tombstones: tuple[Tombstone, ...] = ()
+    behind: tuple[Behind, ...] = ()
     xlator_names: tuple[str, ...] = ()
     """Every xlator name ever used: a new volume of an old name gets a suffix."""
     retired: dict[str, str] = {}

@@ -18,7 +18,8 @@ def run(params, ctx):
 
     {"manifest": {"cluster_id", "node_id", "epoch", "serial", "items"}, "owners": [...] | None,
      "check": bool, "contents": {sha256: text}, "secrets": [text], "may_stop": [service],
-     "may_restart": [service], "fence": {...}, "tombstones": [owner or unit item id]}
+     "may_restart": [service], "fence": {...}, "tombstones": [owner or unit item id],
+     "stop_only": bool}
     → {"need": [sha256]} with nothing changed: call again with these contents; or
     {"items": [{"id", "owner", "status", "change", "diff"?, "reason"?}], "applied": digest of all
     that is in place, "converged": bool, "restart_needed": [service], "blocked": [item id]}.
@@ -26,6 +27,8 @@ def run(params, ctx):
     job = Job(params, ctx)
     _admit(job, params)
     _refuse_lost_units(job)
+    if params.get("stop_only"):
+        return _stop_only(job)
     job.forget(items_mount.of_another_boot(job, boot_id()))
     need = items_file.needed(job)
     if need:
@@ -33,6 +36,16 @@ def run(params, ctx):
     job.observe()
     job.intend(items_file.differing(job))
     _apply(job)
+    return job.finish()
+
+
+def _stop_only(job):
+    """Stop and disable services that should not run, and do nothing else."""
+    job.narrow(lambda item: item["kind"] == "service" and not item.get("running"))
+    job.observe()
+    job.intend(set())
+    retire.processes(job)
+    items_service.apply(job, job.wanted)
     return job.finish()
 
 

@@ -40,6 +40,11 @@ class Job(object):
     def _in_scope(self, item):
         return self._owners is None or item["owner"] in self._owners
 
+    def narrow(self, keep):
+        """Only wanted items that `keep` says yes to, and obsolete processes, are in scope now."""
+        self.wanted = [item for item in self.wanted if keep(item)]
+        self.obsolete = [item for item in self.obsolete if unit_name(item)]
+
     # --- what came of an item ---
 
     def report(self, item, status, change="", reason="", diff=""):

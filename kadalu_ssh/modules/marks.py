@@ -50,7 +50,10 @@ def keeper(path):
 
 def record(path):
     """Our record {"cluster", "volume", "unit", "group", "position", ...}, or None."""
-    value = get(keeper(path), RECORD)
+    try:
+        value = get(keeper(path), RECORD)
+    except PermissionError:
+        return None  # a mounted volume lets nobody look into its .glusterfs: no storage unit
     if value is None:
         return None
     try:

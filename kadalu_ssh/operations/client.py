@@ -4,11 +4,12 @@ import uuid
 
 import msgspec
 
+from kadalu_ssh.manifest import owner_of
 from kadalu_ssh.model.channel import Json
 from kadalu_ssh.model.errors import NodeError, Refused
 from kadalu_ssh.model.mount_options import parse_options
 from kadalu_ssh.model.names import shown, split_target, split_volume
-from kadalu_ssh.model.records import Client, ClientHost, Document
+from kadalu_ssh.model.records import Client, ClientHost, Document, Tombstone
 from kadalu_ssh.operations.context import Context, Outcome
 from kadalu_ssh.operations.probe import capabilities, facts_params, obstacles
 from kadalu_ssh.operations.session import Session, open_session
@@ -94,22 +95,29 @@ def _bad_dir(facts: Json, path: str) -> list[str]:
 
 
 async def umount(ctx: Context, *, target: str) -> Outcome:
-    """Unmount what `mount` made there."""
+    """Unmount what `mount` made there. A host that is off is told when it is back."""
     host, path = split_target(target)
     async with open_transaction(ctx, None) as transaction:
         session, document = transaction.session, transaction.document
         host = host or _this_machine(session)
         client = _find(session, document, host, path)
         await session.connect([client.host])
-        session.need([client.host], f"{host}:{path} is not unmounted")
-        clients = tuple(c for c in document.clients if c.id != client.id)
-        used = {c.host for c in clients}
-        hosts = tuple(h for h in document.hosts if h.id in used)
-        new = successor(document, clients=clients, hosts=hosts)
+        new = _without(document, client, client.host in session.channels)
         outcome = await transaction.execute("client.umount", new, {"client": client.id})
     outcome.summary = f"{host}:{path} is unmounted."
     outcome.data = {"client": {"host": host, "path": path}}
     return outcome
+
+
+def _without(document: Document, client: Client, answers: bool) -> Document:
+    """The next document. A host without mounts is given back, unless it has yet to be told."""
+    clients = tuple(c for c in document.clients if c.id != client.id)
+    tomb = Tombstone(owner=owner_of(client), host=client.host, path=client.path)
+    tombs = (*document.tombstones, tomb)
+    used = {c.host for c in clients} | {t.host for t in document.tombstones}
+    used |= set() if answers else {client.host}
+    hosts = tuple(h for h in document.hosts if h.id in used)
+    return successor(document, clients=clients, hosts=hosts, tombstones=tombs)
 
 
 def _find(session: Session, document: Document, host: str, path: str) -> Client:

@@ -8,6 +8,7 @@ from kadalu_ssh.model.names import check_host, check_name, shown
 from kadalu_ssh.model.records import Document
 from kadalu_ssh.operations.context import Context, Outcome
 from kadalu_ssh.operations.join import with_new_nodes
+from kadalu_ssh.operations.lag import behind_by
 from kadalu_ssh.operations.session import open_session, session_for
 from kadalu_ssh.operations.transaction import begin, hold_local_lock, open_transaction
 from kadalu_ssh.state.document import successor
@@ -151,7 +152,7 @@ async def status(ctx: Context, *, name: str | None) -> Outcome:
                     "state": "Down" if failure else "Up",
                     "reason": failure.reason if failure else None,
                     "glusterfs": node.capabilities.glusterfs,
-                    "pending": sum(tomb.host == node.id for tomb in document.tombstones),
+                    "pending": len(late := behind_by(document, node.id)), "behind": late,
                 }
             )  # fmt: skip
     down = len(session.failures)

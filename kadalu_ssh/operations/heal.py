@@ -25,6 +25,12 @@ async def info(ctx: Context, *, volume: str, summary: bool = False) -> Outcome:
     return Outcome(data=data, exit_code=3 if None in counts else 0)
 
 
+async def pending_heals(session: Session, volume: Volume) -> int | None:
+    """How many entries of a volume wait to be healed; None when a unit could not be asked."""
+    counts = [brick["count"] for brick in (await _ask(session, volume, "summary"))["bricks"]]
+    return None if None in counts else sum(counts)
+
+
 async def start(ctx: Context, *, volume: str, full: bool = False) -> Outcome:
     """Have the self-heal daemons look for work now, instead of within ten minutes.
 
@@ -38,7 +44,7 @@ async def start(ctx: Context, *, volume: str, full: bool = False) -> Outcome:
         failures = [session.failures[n] for n in volume_nodes(found) if n in session.failures]
         if ctx.settings.dry_run:
             return Outcome(dry_run=True)
-        reasons = [*failures, *await _launch(session, found, "full" if full else "start")]
+        reasons = [*failures, *await launch_heal(session, found, "full" if full else "start")]
     if len(reasons) >= len(volume_nodes(found)):
         raise Failed(f"no self-heal daemon of volume {name} could be told", nodes=reasons)
     outcome = Outcome(f"The self-heal daemons of volume {name} look for work now.")
@@ -47,7 +53,8 @@ async def start(ctx: Context, *, volume: str, full: bool = False) -> Outcome:
     return outcome
 
 
-async def _launch(session: Session, volume: Volume, op: str) -> list[NodeError]:
+async def launch_heal(session: Session, volume: Volume, op: str = "start") -> list[NodeError]:
+    """Tell every self-heal daemon of the volume; returns those that could not be told."""
     kind = "disperse" if volume.kind == "disperse" else "replicate"
     xlators = [f"{volume.xlator_name}-{kind}-{group.number}" for group in volume.groups]
     sock = Paths(session.document.cluster_id).socket("s", volume.id)

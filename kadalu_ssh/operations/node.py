@@ -11,6 +11,7 @@ from kadalu_ssh.model.names import check_host, split_node
 from kadalu_ssh.model.records import Document, Node
 from kadalu_ssh.operations.context import Context, Outcome
 from kadalu_ssh.operations.join import with_new_nodes
+from kadalu_ssh.operations.lag import behind_by
 from kadalu_ssh.operations.meta import without_meta_server
 from kadalu_ssh.operations.probe import capabilities, facts_params
 from kadalu_ssh.operations.session import fleet_settings, open_session
@@ -66,7 +67,7 @@ def _row(document: Document, node: Node) -> Json:
     return {
         "name": node.name, "id": node.id, "address": node.address, "zone": node.zone,
         "meta_server": node.id in document.meta_servers, "units": units,
-        "glusterfs": node.capabilities.glusterfs,
+        "glusterfs": node.capabilities.glusterfs, "behind": behind_by(document, node.id),
     }  # fmt: skip
 
 

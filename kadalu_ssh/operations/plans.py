@@ -7,18 +7,24 @@ can rebuild its phases and settle it.
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from kadalu_ssh.manifest import brick_service, owner_of, shd_service
+from kadalu_ssh.manifest import owner_of
 from kadalu_ssh.model.channel import Json
 from kadalu_ssh.model.records import Client, Document, Volume
-from kadalu_ssh.operations.phases import Claim, Converge, DropUnits, InitUnits, Phase, Release
+from kadalu_ssh.operations.converge_phase import Converge
+from kadalu_ssh.operations.host_phases import Claim, Release
+from kadalu_ssh.operations.lag import catching_up, services_of
+from kadalu_ssh.operations.phases import Phase
+from kadalu_ssh.operations.unit_phases import DropUnits, InitUnits
 
 Params = dict[str, Any]
 Builder = Callable[[Document, Document, Params], list[Phase]]
 
 
 def phases_of(operation: str, old: Document, new: Document, params: Params) -> list[Phase]:
-    """The phases of a task, in order."""
-    return _BUILDERS[operation](old, new, params)
+    """The phases of a task, in order; hosts that missed a stop stop first."""
+    phases = _BUILDERS[operation](old, new, params)
+    own = [o for phase in phases if isinstance(phase, Converge) for o in phase.owners]
+    return [*catching_up(old, new, all_hosts(phases), own), *phases]
 
 
 def _find(document: Document, volume_id: str) -> Volume:
@@ -32,12 +38,6 @@ def _find_client(document: Document, client_id: str) -> Client:
 def volume_nodes(volume: Volume) -> tuple[str, ...]:
     """Ids of the nodes that hold its units, each once, in the volume's order."""
     return tuple(dict.fromkeys(slot.unit.node for slot in volume.slots))
-
-
-def services_of(volume: Volume) -> tuple[str, ...]:
-    """Names of its storage unit and self-heal services, on whichever node they are."""
-    bricks = tuple(brick_service(slot.unit.id) for slot in volume.slots)
-    return (*bricks, shd_service(volume.id)) if volume.heals else bricks
 
 
 def _by_node(volume: Volume, extra: Json) -> dict[str, list[Json]]:
@@ -133,16 +133,33 @@ def _umount(old: Document, new: Document, params: Params) -> list[Phase]:
     client = _find_client(old, params["client"])
     owner = owner_of(client)
     phases: list[Phase] = [
-        Converge((client.host,), (owner,), tombstones=(owner,), name="unmount", forward_only=True)
+        Converge(
+            (client.host,),
+            (owner,),
+            tombstones=(owner,),
+            name="unmount",
+            forward_only=True,
+            tolerant=True,
+        )
     ]
     release = {h.id: h.name for h in old.hosts if h.id == client.host and h not in new.hosts}
     return [*phases, Release(release, role="client")] if release else phases
+
+
+def _cluster_upgrade(old: Document, new: Document, params: Params) -> list[Phase]:
+    """New volfiles under running services: these need a restart, which reconcile sees to."""
+    owners = tuple(owner_of(volume) for volume in new.volumes)
+    nodes = dict.fromkeys(node for volume in new.volumes for node in volume_nodes(volume))
+    hosts = [*nodes, *(client.host for client in new.clients)]
+    owners += tuple(owner_of(client) for client in new.clients)
+    return [Converge(tuple(dict.fromkeys(hosts)), owners, name="write volfiles", tolerant=True)]
 
 
 _BUILDERS: dict[str, Builder] = {
     "cluster.init": _node_add,
     "cluster.rename": _nothing,
     "cluster.delete": _node_remove,
+    "cluster.upgrade": _cluster_upgrade,
     "meta.change": _nothing,
     "node.add": _node_add,
     "node.update": _nothing,

@@ -2,6 +2,7 @@
 
 from kadalu_ssh.model.errors import Refused
 from kadalu_ssh.model.records import Document
+from kadalu_ssh.operations.lag import settled
 from kadalu_ssh.operations.phases import Env, Report
 from kadalu_ssh.operations.plans import all_hosts, phases_of
 from kadalu_ssh.operations.quorum import Quorum, Replicas
@@ -67,8 +68,6 @@ async def _undo(session: Session, quorum: Quorum, task: Task) -> None:
 
 
 async def _finish(session: Session, quorum: Quorum, task: Task) -> None:
-    from kadalu_ssh.operations.transaction import buried
-
     phases = phases_of(task.operation, session.document, task.new, task.params)
     session.connect_names_of(task.new)
     await session.connect(all_hosts(phases))
@@ -80,4 +79,4 @@ async def _finish(session: Session, quorum: Quorum, task: Task) -> None:
             raise Refused(
                 f"task {task.id} cannot be finished yet", nodes=[*report.failed, *report.unknown]
             )
-    await _accept(session, quorum, buried(task.new, total.done))
+    await _accept(session, quorum, settled(task.new, phases, total))

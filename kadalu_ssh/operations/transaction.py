@@ -9,6 +9,7 @@ import msgspec
 from kadalu_ssh.model.errors import Failed, KadaluError, NodeError, Unknown
 from kadalu_ssh.model.records import Document
 from kadalu_ssh.operations.context import Context, Outcome
+from kadalu_ssh.operations.lag import settled
 from kadalu_ssh.operations.phases import Env, Phase, Report
 from kadalu_ssh.operations.plans import Params, all_hosts, phases_of
 from kadalu_ssh.operations.quorum import Quorum, compare, utc_now, who
@@ -49,7 +50,7 @@ class Transaction:
         await self._lock_joining(new)
         await self._save(None, task)
         report = await self._run([p for p in phases if not p.after_commit], task, env)
-        await self._commit(buried(new, report.done))
+        await self.commit(settled(new, phases, report))
         for phase in phases:
             if phase.after_commit:
                 report.add(await phase.do(env))
@@ -132,7 +133,7 @@ class Transaction:
         if self._joining:
             await self._joining.write(document, task)
 
-    async def _commit(self, document: Document) -> None:
+    async def commit(self, document: Document) -> None:
         """The commit point: durable on a majority. The laptop's file is a copy."""
         await self._save(document, None)
         self.session.document = document
@@ -161,12 +162,6 @@ async def reconnect_lost(session: Session, hosts: Iterable[str]) -> None:
     for host in lost:
         del session.channels[host]
     await session.connect(lost)
-
-
-def buried(document: Document, done: set[str]) -> Document:
-    """The document without the tombstones of hosts that confirmed."""
-    left = tuple(tomb for tomb in document.tombstones if tomb.host not in done)
-    return msgspec.structs.replace(document, tombstones=left)
 
 
 def outcome_of(report: Report, absent: Iterable[NodeError]) -> Outcome:

@@ -29,12 +29,16 @@ async def observe(
 ) -> tuple[Document, dict[str, VolumeState]]:
     """The document, and the state of the named volume or of all, by volume id."""
     async with open_session(ctx, cluster) as session:
-        volumes = chosen(session.document, name)
-        nodes = dict.fromkeys(node for volume in volumes for node in volume_nodes(volume))
-        await session.connect(nodes)
-        params = {node: _params(session.document, volumes, node) for node in nodes}
-        answers = await session.call("status", params)
-        return session.document, {v.id: _state(session, v, answers) for v in volumes}
+        return session.document, await observe_in(session, chosen(session.document, name))
+
+
+async def observe_in(session: Session, volumes: Sequence[Volume]) -> dict[str, VolumeState]:
+    """The state of `volumes`, by volume id; their nodes are connected."""
+    nodes = dict.fromkeys(node for volume in volumes for node in volume_nodes(volume))
+    await session.connect(nodes)
+    params = {node: _params(session.document, volumes, node) for node in nodes}
+    answers = await session.call("status", params)
+    return {v.id: _state(session, v, answers) for v in volumes}
 
 
 def _params(document: Document, volumes: Sequence[Volume], node: str) -> Json:

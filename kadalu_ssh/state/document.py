@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from kadalu_ssh.model.errors import Failed
-from kadalu_ssh.model.records import SCHEMA, Document
+from kadalu_ssh.model.records import SCHEMA, VOLGEN_REVISION, Document
 
 
 def encode(record: msgspec.Struct) -> str:
@@ -21,7 +21,9 @@ def decode(text: str, source: str) -> Document:
     """Text of a document → Document. Raises Failed naming `source` and the field."""
     _check_schema(text, source)
     try:
-        return msgspec.json.decode(text, type=Document)
+        document = msgspec.json.decode(text, type=Document)
+        _check_revisions(document, source)
+        return document
     except msgspec.MsgspecError as error:
         raise Failed(
             f"{source} is not a valid state document: {error}",
@@ -42,6 +44,17 @@ def _check_schema(text: str, source: str) -> None:
             f"{source} has schema {found}; this kadalu knows up to {SCHEMA}",
             hint="use the newer kadalu that wrote it",
         )
+
+
+def _check_revisions(document: Document, source: str) -> None:
+    """Volfiles of a generator that is newer than ours cannot be written again as they are."""
+    for volume in document.volumes:
+        if volume.volgen_revision > VOLGEN_REVISION:
+            raise Failed(
+                f"{source}: the volfiles of volume {volume.name} have revision "
+                f"{volume.volgen_revision}; this kadalu writes up to {VOLGEN_REVISION}",
+                hint="use the newer kadalu that wrote them",
+            )
 
 
 def digest(document: Document) -> str:

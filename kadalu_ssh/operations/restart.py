@@ -1,0 +1,131 @@
+"""Restarts that are needed: one storage unit of a group at a time, or not at all.
+
+The only place that restarts what serves data. A unit is restarted while the rest of its group has
+write quorum and nothing waits to be healed, and the next one waits until that is so again.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from kadalu_ssh.manifest import brick_service, owner_of, shd_service
+from kadalu_ssh.model.errors import KadaluError
+from kadalu_ssh.model.records import Document, Group, Unit, Volume
+from kadalu_ssh.operations.converge_phase import Scope, converge
+from kadalu_ssh.operations.heal import launch_heal, pending_heals
+from kadalu_ssh.operations.health import write_quorum
+from kadalu_ssh.operations.phases import Env, Report
+from kadalu_ssh.operations.volume_state import observe_in
+
+_PATIENCE = 300.0
+"""Seconds for a restarted unit to be up and healed."""
+_PAUSE = 1.0
+
+
+@dataclass(frozen=True)
+class _Brick:
+    volume: Volume
+    group: Group
+    unit: Unit
+
+    @property
+    def service(self) -> str:
+        return brick_service(self.unit.id)
+
+
+@dataclass(frozen=True)
+class Left:
+    """A service that goes on with its old files, and why."""
+
+    host: str
+    service: str
+    reason: str
+
+
+Needed = Mapping[str, tuple[str, ...]]
+"""Host id → services."""
+
+
+async def restart_services(env: Env, needed: Needed) -> tuple[Report, list[Left]]:
+    """Restart what may be; the others are left, with the reason."""
+    total, left = await _daemons(env, needed), []
+    for brick in _bricks(env.new, needed):
+        reason = await _why_not(env, brick)
+        if reason is None:
+            total.add(await _restart(env, brick.unit.node, owner_of(brick.volume), brick.service))
+            reason = await _until_healed(env, brick)
+        if reason is not None:
+            left.append(Left(brick.unit.node, brick.service, reason))
+    return total, [*left, *_others(env.new, needed)]
+
+
+def _bricks(document: Document, needed: Needed) -> Iterator[_Brick]:
+    for volume in document.volumes:
+        for group in volume.groups:
+            for slot in group.slots:
+                if brick_service(slot.unit.id) in needed.get(slot.unit.node, ()):
+                    yield _Brick(volume, group, slot.unit)
+
+
+def _others(document: Document, needed: Needed) -> Iterator[Left]:
+    """Mounts: a remount takes open files away from whoever has them."""
+    known = {shd_service(v.id) for v in document.volumes}
+    known |= {brick_service(s.unit.id) for v in document.volumes for s in v.slots}
+    for host, services in needed.items():
+        for name in services:
+            if name not in known:
+                yield Left(host, name, "a mount: unmount and mount it again when nobody uses it")
+
+
+async def _daemons(env: Env, needed: Needed) -> Report:
+    """Self-heal daemons serve nobody: all at once."""
+    total = Report()
+    for volume in env.new.volumes:
+        service = shd_service(volume.id)
+        for host, services in needed.items():
+            if service in services:
+                total.add(await _restart(env, host, owner_of(volume), service))
+    return total
+
+
+async def _restart(env: Env, host: str, owner: str, service: str) -> Report:
+    env.session.ctx.reporter.progress(env.session.host_name(host), f"restart {service}")
+    return await converge(env, env.new, [host], Scope(owners=(owner,), may_restart=(service,)))
+
+
+async def _why_not(env: Env, brick: _Brick) -> str | None:
+    """Why this unit must not go down now; None when it may."""
+    volume, group = brick.volume, brick.group
+    if not volume.heals:
+        return "its files have no other copy: stop and start the volume when nobody needs it"
+    up = (await observe_in(env.session, [volume]))[volume.id].up
+    others = [s for s in group.slots if s.unit.id != brick.unit.id and up.get(s.unit.id)]
+    if len(others) < write_quorum(volume, group):
+        return f"{len(others)} of the other units of its group is up: writes would fail"
+    return await _until_healed(env, brick)
+
+
+async def _until_healed(env: Env, brick: _Brick) -> str | None:
+    """Wait until the unit serves and nothing waits to be healed; why not, at the limit."""
+    end = time.monotonic() + _PATIENCE
+    while True:
+        reason = await _unhealed(env, brick)
+        if reason is None or time.monotonic() > end:
+            return reason
+        env.session.ctx.reporter.progress("", f"waiting: {reason}")
+        await launch_heal(env.session, brick.volume)
+        await asyncio.sleep(_PAUSE)
+
+
+async def _unhealed(env: Env, brick: _Brick) -> str | None:
+    up = (await observe_in(env.session, [brick.volume]))[brick.volume.id].up
+    if not up.get(brick.unit.id):
+        return "it is not up"
+    try:
+        pending = await pending_heals(env.session, brick.volume)
+    except KadaluError as error:
+        return f"whether heals are pending is unknown: {error.message}"
+    if pending is None:
+        return "whether heals are pending is unknown: a storage unit does not answer"
+    return f"{pending} entries wait to be healed" if pending else None
