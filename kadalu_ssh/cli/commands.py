@@ -226,6 +226,7 @@ _VOLUMES = (
             mutating=True),
 )  # fmt: skip
 
+_TASK = arg("task", metavar="ID", help="its id, or the beginning of it")
 _HEAL_ARGS = (_VOLUME, flag("--summary", "counts only"))
 _START_ARGS = (_VOLUME, flag("--full", "go through the whole volume, not the index only"))
 _OTHERS = (
@@ -265,6 +266,14 @@ _OTHERS = (
         ),
         "reconcile", mutating=True,
     ),
+    Command("task", "list", "list what commands set out to do, and what came of it",
+            "kadalu task list", "task:list_tasks", render="tasks"),
+    Command("task", "show", "show one task; of an unfinished one, its phases",
+            "kadalu task show 5f0c21aa", "task:show", (_TASK,), "task"),
+    Command("task", "resume", "finish an interrupted task", "kadalu task resume 5f0c21aa",
+            "task:resume", (_TASK,), mutating=True),
+    Command("task", "rollback", "undo an interrupted task", "kadalu task rollback 5f0c21aa",
+            "task:rollback", (_TASK,), mutating=True),
     Command("state", "pull", "fetch the current state from the meta servers", "kadalu state pull",
             "state:pull", mutating=True),
     Command("doctor", "", "check this machine and workspace", "kadalu doctor", "doctor:doctor",

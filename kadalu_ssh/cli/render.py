@@ -214,6 +214,23 @@ def _why(row: Data) -> str:
     return f" ({row['reason']})" if row.get("reason") else ""
 
 
+def tasks(data: Data) -> str:
+    rows = [
+        (t["id"][:8], t["since"], t["who"], t["result"], t["command"] or t["operation"])
+        for t in data["tasks"]
+    ]
+    return table(["ID", "Begun", "By", "Result", "Command"], rows) if rows else "No tasks yet."
+
+
+def task(data: Data) -> str:
+    shown = data["task"]
+    keys = ("id", "command", "operation", "who", "since", "ended", "result", "detail", "settled_by")
+    lines = [
+        f"{key.replace('_', ' ').capitalize()}: {shown[key]}" for key in keys if shown.get(key)
+    ]
+    return "\n".join([*lines, *(f"  {p['state']}: {p['name']}" for p in shown.get("phases", []))])
+
+
 def doctor(data: Data) -> str:
     return table(
         ["State", "Check", ""], [(c["state"], c["check"], c["detail"]) for c in data["checks"]]

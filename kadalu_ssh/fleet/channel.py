@@ -28,6 +28,7 @@ class Pipe(Protocol):
     def write(self, data: bytes) -> None: ...
     def stderr_tail(self) -> str: ...
     def exit_status(self) -> int | None: ...
+    async def ended(self) -> None: ...
     async def close(self) -> None: ...
 
 
@@ -78,11 +79,13 @@ class FleetChannel:
     def _last_words(self, error: Exception) -> str:
         return self._pipe.stderr_tail().strip() or str(error) or "no answer"
 
-    async def close(self) -> None:
-        """Say bye; the worker ends and lets its locks go."""
+    async def close(self, result: str = "") -> None:
+        """Say bye; the worker ends and lets its locks go. `result`: for the host's journal."""
         if not self.lost:
             with suppress(OSError, ChannelLost):
-                self._send({"bye": 1})
+                self._send({"bye": result or "ended"})
+                if result:  # sshd drops what it has not passed on when the connection goes
+                    await self._pipe.ended()
         for task in self._tasks:
             task.cancel()
         await self._pipe.close()

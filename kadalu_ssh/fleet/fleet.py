@@ -38,6 +38,8 @@ class Fleet:
     def __init__(self, settings: FleetSettings) -> None:
         self.settings = settings
         self.stats = FleetStats()
+        self.result = ""
+        """What came of the command, for the journals of the hosts that it changed."""
         self._channels: list[FleetChannel] = []
         self._connector: Connector | None = None
         self._starts = asyncio.Semaphore(settings.forks)
@@ -49,7 +51,7 @@ class Fleet:
         self, kind: type[BaseException] | None, error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:  # fmt: skip
-        await asyncio.gather(*(channel.close() for channel in self._channels))
+        await asyncio.gather(*(channel.close(self.result) for channel in self._channels))
         if self._connector:
             await self._connector.close()
 

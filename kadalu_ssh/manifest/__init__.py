@@ -3,6 +3,7 @@
 from kadalu_ssh.manifest.build import manifest_for, owner_of
 from kadalu_ssh.manifest.items import Manifest
 from kadalu_ssh.manifest.paths import Paths, brick_service, mount_unit, shd_service
+from kadalu_ssh.manifest.timer import timer_units
 
 __all__ = [
     "Manifest",
@@ -12,4 +13,5 @@ __all__ = [
     "mount_unit",
     "owner_of",
     "shd_service",
+    "timer_units",
 ]

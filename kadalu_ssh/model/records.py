@@ -170,6 +170,8 @@ class Document(Record, frozen=True, kw_only=True):
     serial: int = 0
     parent: str = ""
     """SHA-256 of the document before this one; empty for the first."""
+    task: str = ""
+    """Id of the task that made it."""
     port_range: tuple[int, int] = (24010, 24999)
     meta_servers: tuple[str, ...] = ()
     """Ids of the nodes that keep a replica of this document and take part in the lock."""

@@ -2,6 +2,7 @@
 
 import os
 
+import audit
 from common import LIB, RUN, ModuleError, cluster_dir, read_json, try_flock, write_json
 
 
@@ -60,13 +61,15 @@ def check(fence):
 def enter(ctx, fence):
     """Hold this host's lock until the worker ends, and record the work that is about to be done.
 
-    `fence`: {"cluster_id", "epoch", "serial", "task"}. Raises ModuleError: `refused` when the host
-    was not claimed, `locked` when another worker changes things, `fenced` when this work is old.
+    `fence`: {"cluster_id", "epoch", "serial", "task", "who", "command"}. Raises ModuleError:
+    `refused` when the host was not claimed, `locked` when another worker changes things, `fenced`
+    when this work is old.
     """
     cluster_id = fence["cluster_id"]
     require_identity(cluster_id)
     if not try_flock(ctx, os.path.join(cluster_dir(RUN, cluster_id), "node.lock")):
         raise ModuleError("locked", "another command is changing this host")
     wanted = {key: fence.get(key) for key in ("epoch", "serial", "task")}
+    audit.begin(ctx, fence)
     if check(fence) != wanted:
         write_json(os.path.join(cluster_dir(LIB, cluster_id), "fence.json"), wanted)

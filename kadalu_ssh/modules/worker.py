@@ -6,8 +6,8 @@ standard library only.
 A frame is one byte (`J` JSON, `Z` compressed JSON), four bytes of length (big-endian), the payload.
 The worker says {"hello"} first. It is sent {"modules": {name: source}} once, then calls {"id",
 "module", "params", "limit"}, answered in order by {"id", "result"} or {"id", "error": {"kind",
-"reason", "detail"}}, with {"id", "event"} in between. {"heartbeat": 1} goes both ways. Modules
-import each other by their bare names.
+"reason", "detail"}}, with {"id", "event"} in between. {"heartbeat": 1} goes both ways; {"bye": what
+came of the command} is the end. Modules import each other by their bare names.
 """
 
 import importlib
@@ -116,6 +116,7 @@ class Worker(object):
         self.sources = dict(BOOT)
         self.state = {}
         self.child = None
+        self.bye = None
 
     # --- frames ---
 
@@ -154,6 +155,7 @@ class Worker(object):
                 if "heartbeat" not in message:
                     self.calls.put(message)
                 message = self.receive()
+            self.bye = (message or {}).get("bye")
         except Exception:  # noqa: S110 - a broken stream is the end, like EOF
             pass
         self.stop()
@@ -252,6 +254,8 @@ def main():
     child = worker.child
     if child is not None:
         kill(child)
+    if "audit" in worker.state:
+        importlib.import_module("audit").end(worker.state, worker.bye)
     # Locks are let go by the exit: not before, since a child might still be changing things.
     os._exit(0)
 

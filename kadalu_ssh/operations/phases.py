@@ -10,6 +10,7 @@ from kadalu_ssh.model.errors import NodeError
 from kadalu_ssh.model.records import Document
 from kadalu_ssh.operations.context import Change
 from kadalu_ssh.operations.session import CallResult, Session
+from kadalu_ssh.state.journal import who
 
 _UNKNOWN = "connection lost; what it did is unknown"
 
@@ -66,6 +67,8 @@ class Env:
             "epoch": self.new.epoch,
             "serial": self.new.serial,
             "task": self.task_id,
+            "who": who(),
+            "command": self.session.ctx.settings.command,
         }
 
 

@@ -155,10 +155,17 @@ def _cluster_upgrade(old: Document, new: Document, params: Params) -> list[Phase
     return [Converge(tuple(dict.fromkeys(hosts)), owners, name="write volfiles", tolerant=True)]
 
 
+def _cluster_reconcile(old: Document, new: Document, params: Params) -> list[Phase]:
+    """The work is done by then; hosts that have no mounts any more are given back."""
+    idle = {host.id: host.name for host in old.hosts if host not in new.hosts}
+    return [Release(idle, role="client")] if idle else []
+
+
 _BUILDERS: dict[str, Builder] = {
     "cluster.init": _node_add,
     "cluster.rename": _nothing,
     "cluster.delete": _node_remove,
+    "cluster.reconcile": _cluster_reconcile,
     "cluster.upgrade": _cluster_upgrade,
     "meta.change": _nothing,
     "node.add": _node_add,

@@ -1,9 +1,7 @@
 """The meta servers: the cluster lock and the replicas of the document, by majority."""
 
 import asyncio
-import getpass
 import random
-import socket
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,17 +12,7 @@ from kadalu_ssh.model.records import Document
 from kadalu_ssh.operations.session import CallResult, Session
 from kadalu_ssh.state.chain import Relation, majority, relation
 from kadalu_ssh.state.document import decode, encode
-from kadalu_ssh.state.journal import Task, decode_task
-
-
-def utc_now() -> str:
-    """ISO 8601, UTC, seconds."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-
-
-def who() -> str:
-    """`user@host` of this controller, for lock holders and audit lines."""
-    return f"{getpass.getuser()}@{socket.gethostname()}"
+from kadalu_ssh.state.journal import Task, decode_task, utc_now, who
 
 
 @dataclass(frozen=True)
@@ -46,7 +34,9 @@ class Quorum:
 
     @property
     def needed(self) -> int:
-        return majority(len(self.members))
+        """A majority; with --force-no-quorum, one that answers."""
+        whole = majority(len(self.members))
+        return min(whole, 1) if self.session.ctx.settings.force_no_quorum else whole
 
     def _params(self, op: str, **more: object) -> dict[str, Json]:
         present = [m for m in self.members if m in self.session.channels]
@@ -95,7 +85,7 @@ class Quorum:
         raise Locked(
             f"only {len(up)} of {len(self.members)} meta servers answer; {self.needed} are needed",
             nodes=down,
-            hint="bring them back; a change needs a majority of them",
+            hint="bring them back, or, if they are lost for good, give --force-no-quorum",
         )
 
     async def still_held(self) -> bool:

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-import msgspec
-
 from kadalu_ssh.model.channel import Json
 from kadalu_ssh.model.errors import Refused
 from kadalu_ssh.model.records import Document, Tombstone
@@ -18,7 +16,6 @@ from kadalu_ssh.operations.drift import (
     rows_of,
     upgraded,
 )
-from kadalu_ssh.operations.host_phases import Release
 from kadalu_ssh.operations.lag import settled
 from kadalu_ssh.operations.phases import Env, Report
 from kadalu_ssh.operations.restart import restart_services
@@ -98,13 +95,7 @@ async def _commit(transaction: Transaction, report: Report) -> None:
     changed = settled(document, [], report)
     used = {c.host for c in changed.clients} | {t.host for t in changed.tombstones}
     hosts = tuple(host for host in changed.hosts if host.id in used)
-    changed = msgspec.structs.replace(changed, hosts=hosts)
-    if changed == document:
-        return
-    fields = {name: getattr(changed, name) for name in ("behind", "tombstones", "hosts")}
-    new = successor(document, **fields)
-    await transaction.commit(new)
-    idle = {h.id: h.name for h in document.hosts if h not in hosts}
-    if idle:
-        env = Env(transaction.session, document, new, "reconcile")
-        report.add(await Release(idle, role="client").do(env))
+    fields = {"behind": changed.behind, "tombstones": changed.tombstones, "hosts": hosts}
+    if any(getattr(document, name) != value for name, value in fields.items()):
+        new = successor(document, **fields)
+        report.failed += (await transaction.execute("cluster.reconcile", new)).pending

@@ -1,5 +1,9 @@
 """A task that a crash left unfinished: finish it, or undo it, before anything else is done."""
 
+from typing import Literal
+
+import msgspec
+
 from kadalu_ssh.model.errors import Refused
 from kadalu_ssh.model.records import Document
 from kadalu_ssh.operations.lag import settled
@@ -8,46 +12,62 @@ from kadalu_ssh.operations.plans import all_hosts, phases_of
 from kadalu_ssh.operations.quorum import Quorum, Replicas
 from kadalu_ssh.operations.session import Session
 from kadalu_ssh.state.document import digest
-from kadalu_ssh.state.journal import Task
+from kadalu_ssh.state.journal import Journal, Task
+
+Way = Literal["finish", "undo"]
 
 
-async def settle(session: Session, quorum: Quorum, replicas: Replicas) -> Replicas:
+def unfinished(replicas: Replicas) -> Task | None:
+    """The task that the meta servers hold. (One that a minority got was never begun on nodes.)"""
+    tasks = replicas.tasks.values()
+    return max(tasks, key=lambda t: (t.new.epoch, t.new.serial, t.phase), default=None)
+
+
+def committed_by(task: Task, replicas: Replicas) -> Document | None:
+    """The document that the task had begun to commit: all its phases were complete then."""
+    return next((d for d in replicas.documents.values() if d.task == task.id), None)
+
+
+def way_of(task: Task, committed: Document | None) -> Way:
+    """What is done when nobody says otherwise."""
+    return "finish" if committed or task.forward_only else "undo"
+
+
+async def settle(
+    session: Session, quorum: Quorum, replicas: Replicas, way: Way | None = None
+) -> Replicas:
     """Returns the replicas as they are afterwards. Raises Refused when the user does not agree."""
-    if not replicas.tasks:
+    task = unfinished(replicas)
+    if task is None:
         return replicas
-    task = max(replicas.tasks.values(), key=lambda t: (t.new.epoch, t.new.serial, t.phase))
-    committed = _committed(task, replicas)
+    committed = committed_by(task, replicas)
     if committed is None and digest(session.document) != task.parent:
         return replicas  # Our copy is not what it started from; compare() says so.
-    session.ctx.reporter.confirm(_question(task, committed))
-    if committed is not None:
-        await _accept(session, quorum, committed)
-    elif task.forward_only:
-        await _finish(session, quorum, task)
+    way = _allowed(task, committed, way)
+    session.ctx.reporter.confirm(_question(task, way))
+    if way == "finish":
+        await _finish(session, quorum, task, committed)
     else:
         await _undo(session, quorum, task)
+    journal = Journal(session.workspace.directory(session.document.cluster_id))
+    journal.end(task, "done" if way == "finish" else "undone", "settled after an interruption")
     return await quorum.read()
 
 
-def _question(task: Task, committed: Document | None) -> str:
-    way = "finished" if committed or task.forward_only else "undone"
+def _allowed(task: Task, committed: Document | None, way: Way | None) -> Way:
+    if way == "undo" and way_of(task, committed) == "finish":
+        raise Refused(
+            f"task {task.id} cannot be undone any more: it went too far",
+            hint=f"finish it: kadalu task resume {task.id}",
+        )
+    return way or way_of(task, committed)
+
+
+def _question(task: Task, way: Way) -> str:
     return (
         f"task {task.id} ({task.command or task.operation}), begun by {task.who} at {task.since}, "
-        f"was interrupted. It will be {way} first. Go on?"
+        f"was interrupted. It will be {'finished' if way == 'finish' else 'undone'} first. Go on?"
     )
-
-
-def _committed(task: Task, replicas: Replicas) -> Document | None:
-    """The document that the task had begun to commit: all its phases were complete then."""
-    mark = (task.new.epoch, task.new.serial, task.parent)
-    found = (d for d in replicas.documents.values() if (d.epoch, d.serial, d.parent) == mark)
-    return next(found, None)
-
-
-async def _accept(session: Session, quorum: Quorum, document: Document) -> None:
-    await quorum.write(document, None)
-    session.document = document
-    session.workspace.save(document)
 
 
 async def _undo(session: Session, quorum: Quorum, task: Task) -> None:
@@ -64,19 +84,41 @@ async def _undo(session: Session, quorum: Quorum, task: Task) -> None:
             nodes=left,
             hint="bring these nodes back and run the command again",
         )
-    await quorum.write(None, None)
+    await _write(session, quorum, _past(task, session.document, session.document))
 
 
-async def _finish(session: Session, quorum: Quorum, task: Task) -> None:
-    phases = phases_of(task.operation, session.document, task.new, task.params)
-    session.connect_names_of(task.new)
+async def _finish(session: Session, quorum: Quorum, task: Task, committed: Document | None) -> None:
+    """Its remaining phases; of one that had begun to commit, those that come after."""
+    old, new = session.document, task.new
+    phases = phases_of(task.operation, old, new, task.params)
+    session.connect_names_of(new)
     await session.connect(all_hosts(phases))
-    env, total = Env(session, session.document, task.new, task.id), Report()
-    for phase in phases[task.phase :]:
+    env, total = Env(session, old, new, task.id), Report()
+    before = [p for p in phases if not p.after_commit]
+    for phase in [] if committed else before[task.phase :]:
         report = await phase.do(env)
         total.add(report)
         if (report.failed or report.unknown) and not phase.tolerant:
             raise Refused(
                 f"task {task.id} cannot be finished yet", nodes=[*report.failed, *report.unknown]
             )
-    await _accept(session, quorum, settled(task.new, phases, total))
+    await _write(session, quorum, committed or _past(task, old, settled(new, before, total)))
+    for phase in phases:
+        if phase.after_commit:
+            await phase.do(env)
+
+
+def _past(task: Task, old: Document, document: Document) -> Document:
+    """The document with a serial after the task's.
+
+    A meta server that does not answer now may hold what the task had begun to commit: with the
+    same serial there would be two documents of one serial when it is back.
+    """
+    serial = max(task.new.serial, old.serial) + 1
+    return msgspec.structs.replace(document, serial=serial, parent=digest(old))
+
+
+async def _write(session: Session, quorum: Quorum, document: Document) -> None:
+    await quorum.write(document, None)
+    session.document = document
+    session.workspace.save(document)

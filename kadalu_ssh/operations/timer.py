@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 from kadalu_ssh.files import write_private
+from kadalu_ssh.manifest import timer_units
 from kadalu_ssh.model.errors import Failed
 from kadalu_ssh.operations.context import Change, Context, Outcome
 from kadalu_ssh.state.workspace import Workspace
-from kadalu_ssh.templates import render
 
 _MINUTES = 5
 
@@ -26,8 +26,7 @@ def install(ctx: Context) -> Outcome:
         line = f"*/{_MINUTES} * * * * {shlex.join(command).replace('%', chr(92) + '%')}"
         summary = f"There is no systemd here. Put this into your crontab (crontab -e):\n{line}"
         return Outcome(summary, {"crontab": line}, dry_run=ctx.settings.dry_run)
-    values = {"cluster": name, "minutes": _MINUTES, "command": _quoted(command)}
-    texts = {f"{unit}.{kind}": render(f"unwanted.{kind}.j2", **values) for kind in _KINDS}
+    texts = timer_units(unit, name, _MINUTES, command)
     folder = _folder()
     changes = [Change("this machine", str(folder / file), "changed", "write") for file in texts]
     if not ctx.settings.dry_run:
@@ -39,9 +38,6 @@ def install(ctx: Context) -> Outcome:
     return Outcome(summary, {"timer": f"{unit}.timer"}, changes, dry_run=ctx.settings.dry_run)
 
 
-_KINDS = ("service", "timer")
-
-
 def _command(ctx: Context, cluster: str) -> list[str]:
     """This very kadalu, with nothing taken from the environment."""
     settings = ctx.settings
@@ -50,15 +46,6 @@ def _command(ctx: Context, cluster: str) -> list[str]:
         "-i", str(settings.inventory.resolve()), "--cluster", cluster,
         "reconcile", "--only=unwanted",
     ]  # fmt: skip
-
-
-def _quoted(command: list[str]) -> str:
-    """As systemd.service(5) reads ExecStart=: quotes and backslashes as in C, % and $ doubled."""
-    words = []
-    for word in command:
-        text = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
-        words.append(f'"{text}"')
-    return " ".join(words)
 
 
 def _folder() -> Path:

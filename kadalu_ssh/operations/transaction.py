@@ -12,11 +12,11 @@ from kadalu_ssh.operations.context import Context, Outcome
 from kadalu_ssh.operations.lag import settled
 from kadalu_ssh.operations.phases import Env, Phase, Report
 from kadalu_ssh.operations.plans import Params, all_hosts, phases_of
-from kadalu_ssh.operations.quorum import Quorum, compare, utc_now, who
+from kadalu_ssh.operations.quorum import Quorum, compare
 from kadalu_ssh.operations.session import Session, open_session
 from kadalu_ssh.operations.settle import settle
 from kadalu_ssh.state.document import digest
-from kadalu_ssh.state.journal import Task
+from kadalu_ssh.state.journal import Journal, Task, utc_now, who
 from kadalu_ssh.state.locks import local_lock
 
 
@@ -39,8 +39,11 @@ class Transaction:
 
         Raises Failed when it was undone, Unknown when that could not be made sure.
         """
+        task_id = str(uuid.uuid4())
+        epoch = self.document.epoch + self.ctx.settings.force_no_quorum
+        new = msgspec.structs.replace(new, task=task_id, epoch=epoch)
         phases = phases_of(operation, self.document, new, params or {})
-        env = Env(self.session, self.document, new, str(uuid.uuid4()), self.check)
+        env = Env(self.session, self.document, new, task_id, self.check)
         await self.session.connect(all_hosts(phases))
         for host in all_hosts(phases):
             env.manifest(new, host)  # What no file can hold is refused here, with nothing touched.
@@ -48,13 +51,18 @@ class Transaction:
             return await self._rehearse(phases, env)
         task = self._task(operation, new, params or {}, env.task_id, phases)
         await self._lock_joining(new)
+        directory = self.session.workspace.directory(self.document.cluster_id)
+        with Journal(directory).recording(task):
+            return await self._carry_out(phases, task, env)
+
+    async def _carry_out(self, phases: Sequence[Phase], task: Task, env: Env) -> Outcome:
         await self._save(None, task)
         report = await self._run([p for p in phases if not p.after_commit], task, env)
-        await self.commit(settled(new, phases, report))
+        unsaved = await self._commit(settled(env.new, phases, report))
         for phase in phases:
             if phase.after_commit:
                 report.add(await phase.do(env))
-        return outcome_of(report, self._absent(phases))
+        return outcome_of(report, [*self._absent(phases), *unsaved])
 
     async def _rehearse(self, phases: Sequence[Phase], env: Env) -> Outcome:
         total = Report()
@@ -133,11 +141,15 @@ class Transaction:
         if self._joining:
             await self._joining.write(document, task)
 
-    async def commit(self, document: Document) -> None:
-        """The commit point: durable on a majority. The laptop's file is a copy."""
+    async def _commit(self, document: Document) -> list[NodeError]:
+        """The commit point: durable on a majority. The laptop's file is a copy, and may fail."""
         await self._save(document, None)
         self.session.document = document
-        self.session.workspace.save(document)
+        try:
+            self.session.workspace.save(document)
+        except Failed as error:
+            return [NodeError("this machine", f"{error.message}; then: kadalu state pull")]
+        return []
 
 
 def advanced(task: Task, index: int, phase: Phase) -> Task:
@@ -170,6 +182,11 @@ def outcome_of(report: Report, absent: Iterable[NodeError]) -> Outcome:
     return outcome
 
 
+_FORCE = (
+    "Change the state without a majority of its meta servers? What the others hold is overruled "
+    "for good: only if they are lost, and no other admin works on this cluster now."
+)
+
 Hosts = Callable[[Document], Iterable[str]]
 
 
@@ -199,6 +216,8 @@ def hold_local_lock(ctx: Context, session: Session) -> "nullcontext[None]":
 async def begin(session: Session, hosts: Hosts) -> AsyncIterator[Transaction]:
     """A transaction on an open session. A dry run takes no lock."""
     document, settings = session.document, session.ctx.settings
+    if settings.force_no_quorum and not settings.dry_run:
+        session.ctx.reporter.confirm_name(_FORCE, document.name)
     await session.connect((*document.meta_servers, *hosts(document)))
     quorum = Quorum(session, document.meta_servers)
     if settings.dry_run:
@@ -209,6 +228,8 @@ async def begin(session: Session, hosts: Hosts) -> AsyncIterator[Transaction]:
     compare(session, replicas)
     try:
         yield Transaction(session, quorum)
-    except KadaluError:
+    except KadaluError as error:
+        session.fleet.result = f"exit {error.exit_code}: {error.message}"
         await quorum.unlock()
         raise
+    session.fleet.result = "done"
