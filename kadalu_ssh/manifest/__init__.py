@@ -1,6 +1,6 @@
 """Document → what one node should have."""
 
-from kadalu_ssh.manifest.build import manifest_for, owner_of
+from kadalu_ssh.manifest.build import Texts, manifest_for, owner_of
 from kadalu_ssh.manifest.items import Manifest
 from kadalu_ssh.manifest.paths import Paths, brick_service, mount_unit, shd_service
 from kadalu_ssh.manifest.timer import timer_units
@@ -8,6 +8,7 @@ from kadalu_ssh.manifest.timer import timer_units
 __all__ = [
     "Manifest",
     "Paths",
+    "Texts",
     "brick_service",
     "manifest_for",
     "mount_unit",

@@ -21,9 +21,32 @@ _UNIT_DIR = "/etc/systemd/system"
 _TRANSIENT_UNIT_DIR = "/run/systemd/system"
 
 
-def manifest_for(document: Document, host_id: str) -> Manifest:
-    """The manifest of a node or a client host; of a host without any part in it, an empty one."""
-    return _Builder(document, host_id).build()
+class Texts:
+    """Volfiles that are the same on many hosts, each made once."""
+
+    def __init__(self, document: Document) -> None:
+        self.nodes = {node.id: node for node in document.nodes}
+        self._made: dict[tuple[str, str, int], str] = {}
+
+    def client(self, volume: Volume, release: int, *, trusted: bool) -> str:
+        key = ("trusted" if trusted else "client", volume.id, release)
+        if key not in self._made:
+            self._made[key] = client_volfile(volume, self.nodes, release, trusted=trusted)
+        return self._made[key]
+
+    def shd(self, volume: Volume) -> str:
+        key = ("shd", volume.id, 0)
+        if key not in self._made:
+            self._made[key] = shd_volfile(volume, self.nodes)
+        return self._made[key]
+
+
+def manifest_for(document: Document, host_id: str, texts: Texts | None = None) -> Manifest:
+    """The manifest of a node or a client host; of a host without any part in it, an empty one.
+
+    `texts`: of this document, to be given for all its hosts.
+    """
+    return _Builder(document, host_id, texts or Texts(document)).build()
 
 
 def owner_of(record: Volume | Client) -> str:
@@ -32,10 +55,10 @@ def owner_of(record: Volume | Client) -> str:
 
 
 class _Builder:
-    def __init__(self, document: Document, host_id: str) -> None:
+    def __init__(self, document: Document, host_id: str, texts: Texts) -> None:
         self.document = document
-        self.nodes = {node.id: node for node in document.nodes}
-        self.host: Node | ClientHost | None = self.nodes.get(host_id) or next(
+        self.texts = texts
+        self.host: Node | ClientHost | None = texts.nodes.get(host_id) or next(
             (host for host in document.hosts if host.id == host_id), None
         )
         self.paths = Paths(document.cluster_id)
@@ -66,7 +89,7 @@ class _Builder:
         for group, slot in mine:
             self._brick(owner, volume, group, slot, node, sharing[slot.unit.fsid])
         release = node.capabilities.release
-        trusted = client_volfile(volume, self.nodes, release, trusted=True)
+        trusted = self.texts.client(volume, release, trusted=True)
         path = self.paths.volfile("trusted", volume.id)
         self.manifest.file(owner, path, trusted, secret=True)
         if volume.heals:
@@ -93,7 +116,7 @@ class _Builder:
     def _shd(self, owner: str, volume: Volume, node: Node) -> None:
         volfile = self.paths.volfile("shd", volume.id)
         service = shd_service(volume.id)
-        text = shd_volfile(volume, self.nodes)
+        text = self.texts.shd(volume)
         self.manifest.file(owner, volfile, text, secret=True)
         log = self.paths.log_file("shd", volume.id)
         values = {"log": log, **self._process("s", volume.id)}
@@ -135,7 +158,7 @@ class _Builder:
         volume = next(v for v in self.document.volumes if v.id == client.volume)
         owner = owner_of(client)
         volfile = self.paths.volfile("client", client.id)
-        text = client_volfile(volume, self.nodes, host.capabilities.release, trusted=False)
+        text = self.texts.client(volume, host.capabilities.release, trusted=False)
         self.manifest.file(owner, volfile, text)
         name = mount_unit(client.path)
         log = self.paths.log_file("mount", client.id)

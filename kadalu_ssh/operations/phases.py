@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from kadalu_ssh.manifest import Manifest, manifest_for
+from kadalu_ssh.manifest import Manifest, Texts, manifest_for
 from kadalu_ssh.model.channel import ChannelLost, Json
 from kadalu_ssh.model.errors import NodeError
 from kadalu_ssh.model.records import Document
@@ -51,12 +51,14 @@ class Env:
     task_id: str
     check: bool = False
     manifests: dict[tuple[bool, str], Manifest] = field(default_factory=dict)
+    texts: dict[bool, Texts] = field(default_factory=dict)
 
     def manifest(self, document: Document, host: str) -> Manifest:
         """What `host` should have of the old or the new document; built once per command."""
         key = (document is self.new, host)
         if key not in self.manifests:
-            self.manifests[key] = manifest_for(document, host)
+            texts = self.texts.setdefault(key[0], Texts(document))
+            self.manifests[key] = manifest_for(document, host, texts)
         return self.manifests[key]
 
     @property
