@@ -6,6 +6,7 @@ import shutil
 import fence
 import filesystems
 import init_unit
+import making
 import marks
 from common import ModuleError, sync_dir
 
@@ -27,7 +28,7 @@ def run(params, ctx):
     for unit in ours:
         if unit.get("wipe") or unit.get("undo"):
             _refuse_in_use(unit)
-    return {"units": [_drop(unit, unit in ours, ctx) for unit in params["units"]]}
+    return {"units": [_drop(unit, unit in ours, cluster_id, ctx) for unit in params["units"]]}
 
 
 def _is_ours(unit, cluster_id):
@@ -73,9 +74,11 @@ def _serving_process(unit_id):
     return None
 
 
-def _drop(unit, ours, ctx):
+def _drop(unit, ours, cluster_id, ctx):
     path = unit["path"]
-    if not ours:
+    if not ours and unit.get("undo") and making.sweep(cluster_id, unit):
+        result = "undone"
+    elif not ours:
         result = "absent"
     elif unit.get("undo"):
         result = _undo(path)

@@ -7,7 +7,7 @@ import fence
 import ledger
 from common import LIB, LOG, RUN, ModuleError, cluster_dir, make_dirs, write_json
 
-_LEDGERS = ("identity.json", "fence.json", "intended.json", "applied.json")
+_LEDGERS = ("identity.json", "fence.json", "making.json", "intended.json", "applied.json")
 
 
 def run(params, ctx):

@@ -4,6 +4,7 @@ import os
 
 import fence
 import filesystems
+import making
 import marks
 from common import ModuleError, sync_dir, uuid_bytes
 
@@ -20,6 +21,7 @@ def run(params, ctx):
     table = filesystems.mounts()
     for unit in params["units"]:
         _refuse_unfit(unit, params["fence"]["cluster_id"], table)
+    making.begin(params["fence"]["cluster_id"], params["units"])
     made = []
     try:
         return {"units": [_make(unit, params["fence"], made) for unit in params["units"]]}

@@ -55,6 +55,7 @@ class Bed:
     project: str
     key: Path
     ips: dict[str, str] = field(default_factory=dict)
+    nodes: Sequence[str] = tuple(EVERYONE)
 
     def container(self, node: str) -> str:
         return f"{self.project}_{node}_1"
@@ -96,7 +97,7 @@ class Bed:
 
     def revive(self) -> None:
         """Power on what a failed test left off: one failure must not become ten."""
-        for node in EVERYONE:
+        for node in self.nodes:
             state = self.docker("inspect", "-f", "{{.State.Running}}", self.container(node))
             if state.strip() != "true":
                 self.start(node)

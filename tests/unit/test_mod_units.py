@@ -67,6 +67,34 @@ def test_the_same_call_again_changes_nothing(modules: Any, tmp_path: Path) -> No
     assert init(modules, spec(tmp_path / "b1"), serial=2) == first
 
 
+@pytest.mark.parametrize("steps", range(6))
+def test_a_making_that_was_cut_short_is_taken_back(
+    modules: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    """The worker is killed before its Nth change: nobody undoes anything then."""
+    unit = spec(tmp_path / "deep" / "b1", create_parents=True)
+    left = [steps]
+
+    def counted(call: Any) -> Any:
+        def run(*args: Any, **options: Any) -> Any:
+            if str(tmp_path / "deep") in str(args[0]):
+                if not left[0]:
+                    raise SystemExit
+                left[0] -= 1
+            return call(*args, **options)
+
+        return run
+
+    monkeypatch.setattr(modules["init_unit"], "_undo", lambda made: None)
+    with monkeypatch.context() as cut:
+        for name in ("mkdir", "chmod", "setxattr"):
+            cut.setattr(os, name, counted(getattr(os, name)))
+        with pytest.raises(SystemExit):
+            init(modules, unit)
+    drop(modules, unit, undo=True)
+    assert not (tmp_path / "deep").exists()
+
+
 def foreign_id(path: Path, modules: Any) -> None:
     path.mkdir()
     os.setxattr(path, modules["marks"].VOLUME_ID, uuid.uuid4().bytes)
