@@ -5,7 +5,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
-.PHONY: venv check unit test cluster demo bench clean
+.PHONY: venv check test cluster demo bench torture clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -34,6 +34,11 @@ demo: $(STAMP)
 bench: $(STAMP)
 	sh tests/cluster/engine.sh
 	$(RUN) -m bench
+
+# Hours: every command, cut off at every change it makes, in every way. ARGS="--only create --sample 50"
+torture: $(STAMP)
+	sh tests/cluster/engine.sh
+	$(RUN) -m tests.torture $(ARGS)
 
 clean:
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache build dist

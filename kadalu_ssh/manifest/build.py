@@ -70,6 +70,7 @@ class _Builder:
         for path in (self.paths.lib, self.paths.volfiles, self.paths.run, self.paths.log):
             self.manifest.directory("node", path)
         if isinstance(self.host, Node):
+            self.manifest.replica(self.host.id in self.document.meta_servers)
             for volume in self.document.volumes:
                 self._volume(volume, self.host)
         for client in self.document.clients:

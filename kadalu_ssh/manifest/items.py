@@ -46,6 +46,10 @@ class Manifest:
             path=path, mode=mode, sha256=sha, size=len(data), secret=secret, systemd=systemd,
         )  # fmt: skip
 
+    def replica(self, kept: bool) -> None:
+        """Whether the host keeps the state: what a former meta server has of it goes."""
+        self._add("replica", "meta", "node", kept=kept)
+
     def unit(self, owner: str, **fields: Any) -> None:
         self._add("unit", fields["unit_id"], owner, **fields)
 

@@ -142,8 +142,10 @@ class Tombstone(Record, frozen=True, kw_only=True):
     """What disappeared from the document and that one host has not yet confirmed gone."""
 
     owner: str
-    """The vanished manifest owner: `volume:ID` or `client:ID`."""
+    """The vanished manifest owner: `volume:ID`, `client:ID`, or `host:ID` for the host itself."""
     host: str
+    name: str | None = None
+    """Inventory name of a host that is itself given up."""
     unit: str | None = None
     path: str | None = None
     port: int | None = None

@@ -6,6 +6,7 @@ In check mode the same code looks at the same things and writes nothing at all.
 import fence
 import items_file
 import items_mount
+import items_replica
 import items_service
 import items_unit
 import retire
@@ -61,7 +62,10 @@ def _apply(job):
     items_service.reload_if_needed(job)
 
 
-_SIMPLE = {"dir": items_file.apply_dir, "file": items_file.apply, "unit": items_unit.check}
+_SIMPLE = {
+    "dir": items_file.apply_dir, "file": items_file.apply, "unit": items_unit.check,
+    "replica": items_replica.apply,
+}  # fmt: skip
 
 
 def _admit(job, params):

@@ -62,15 +62,15 @@ def _release(cluster_id, params):
         return
     fence.require_identity(cluster_id, params.get("node_id"))
     owned = ledger.Ledger(cluster_id).owned()
-    left = sorted(key for key, item in owned.items() if item["kind"] != "dir")
+    left = sorted(key for key, item in owned.items() if item["kind"] not in ("dir", "replica"))
     if left:
         raise ModuleError("refused", "this host still has %s" % ", ".join(left[:5]))
     home = cluster_dir(LIB, cluster_id)
     shutil.rmtree(os.path.join(home, "meta"), ignore_errors=True)
     for name in _LEDGERS[::-1]:
         _unlink(os.path.join(home, name))
-    for item in sorted(owned.values(), key=lambda item: item["path"], reverse=True):
-        _rmdir(item["path"])
+    for path in sorted((i["path"] for i in owned.values() if i["kind"] == "dir"), reverse=True):
+        _rmdir(path)
     for base in (LIB, LOG):
         _rmdir(cluster_dir(base, cluster_id))
 

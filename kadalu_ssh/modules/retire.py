@@ -2,6 +2,7 @@
 
 import filesystems
 import items_file
+import items_replica
 import systemd
 from job import unit_name
 
@@ -61,6 +62,9 @@ def files(job):
             job.removed(item, "no longer looked after")
         elif item["kind"] == "file":
             job.attempt(items_file.remove, item)
+        elif item["kind"] == "replica":
+            job.attempt(items_replica.remove, item)
+            job.gone.append(item["id"])
     deepest_first = sorted(job.obsolete, key=lambda item: item.get("path", ""), reverse=True)
     for item in deepest_first:
         if item["kind"] == "dir":

@@ -11,6 +11,7 @@ from kadalu_ssh.model.mount_options import parse_options
 from kadalu_ssh.model.names import shown, split_target, split_volume
 from kadalu_ssh.model.records import Client, ClientHost, Document, Tombstone
 from kadalu_ssh.operations.context import Context, Outcome
+from kadalu_ssh.operations.lag import giving_up
 from kadalu_ssh.operations.probe import capabilities, facts_params, obstacles
 from kadalu_ssh.operations.session import Session, open_session
 from kadalu_ssh.operations.transaction import Transaction, open_transaction
@@ -104,6 +105,7 @@ async def umount(ctx: Context, *, target: str) -> Outcome:
         await session.connect([client.host])
         new = _without(document, client, client.host in session.channels)
         outcome = await transaction.execute("client.umount", new, {"client": client.id})
+        outcome.take(await transaction.give_back(new))
     outcome.summary = f"{host}:{path} is unmounted."
     outcome.data = {"client": {"host": host, "path": path}}
     return outcome
@@ -116,7 +118,9 @@ def _without(document: Document, client: Client, answers: bool) -> Document:
     tombs = (*document.tombstones, tomb)
     used = {c.host for c in clients} | {t.host for t in document.tombstones}
     used |= set() if answers else {client.host}
-    hosts = tuple(h for h in document.hosts if h.id in used)
+    idle = [h for h in document.hosts if h.id not in used]
+    tombs += tuple(giving_up(h.id, h.name) for h in idle)
+    hosts = tuple(h for h in document.hosts if h not in idle)
     return successor(document, clients=clients, hosts=hosts, tombstones=tombs)
 
 

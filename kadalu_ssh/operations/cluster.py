@@ -8,7 +8,7 @@ from kadalu_ssh.model.names import check_host, check_name, shown
 from kadalu_ssh.model.records import Document
 from kadalu_ssh.operations.context import Context, Outcome
 from kadalu_ssh.operations.join import with_new_nodes
-from kadalu_ssh.operations.lag import behind_by
+from kadalu_ssh.operations.lag import behind_by, given_up, giving_up
 from kadalu_ssh.operations.session import open_session, session_for
 from kadalu_ssh.operations.transaction import begin, hold_local_lock, open_transaction
 from kadalu_ssh.state.document import successor
@@ -113,8 +113,11 @@ async def delete(ctx: Context, *, name: str) -> Outcome:
         _refuse_in_use(document)
         transaction.session.need([n.id for n in document.nodes], f"cluster {name} is not deleted")
         ctx.confirm(f"Delete cluster {name} and forget its nodes?")
-        empty = successor(document, nodes=(), meta_servers=())
+        tombs = tuple(giving_up(node.id, node.name) for node in document.nodes)
+        tombs += tuple(giving_up(*each) for each in given_up(document).items())
+        empty = successor(document, nodes=(), meta_servers=(), tombstones=tombs, behind=())
         outcome = await transaction.execute("cluster.delete", empty)
+        outcome.take(await transaction.give_back(empty))
     if not ctx.settings.dry_run:
         workspace = Workspace(ctx.settings.workspace)
         index = workspace.index()

@@ -78,6 +78,11 @@ class Outcome:
     dry_run: bool = False
     exit_code: int = 0
 
+    def take(self, other: "Outcome") -> None:
+        """Add what a further step of the same command did."""
+        self.changes += other.changes
+        self.missed(n for n in other.pending if n not in self.pending)
+
     def missed(self, nodes: Iterable[NodeError]) -> None:
         """Record nodes that are behind now."""
         self.pending.extend(nodes)

@@ -44,7 +44,6 @@ class Converge:
     name: str = "converge"
     forward_only: bool = False
     tolerant: bool = False
-    after_commit: bool = False
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -72,7 +71,6 @@ class StopUnwanted:
     name: str = "stop what should not run"
     forward_only: bool = False
     tolerant: bool = True
-    after_commit: bool = False
 
     @property
     def hosts(self) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from kadalu_ssh.model.errors import NodeError, Refused, Unreachable
 from kadalu_ssh.model.records import VOLGEN_REVISION, Document
 from kadalu_ssh.operations.context import Change, Context, Outcome
 from kadalu_ssh.operations.converge_phase import Scope, converge
-from kadalu_ssh.operations.lag import buried_owners, unwanted
+from kadalu_ssh.operations.lag import buried_owners, given_up, unwanted
 from kadalu_ssh.operations.phases import Env, Report
 from kadalu_ssh.operations.quorum import Quorum, Replicas
 from kadalu_ssh.operations.restart import Left
@@ -48,7 +48,8 @@ def _stale(ours: Document, replicas: Replicas) -> bool:
 
 def hosts_of(document: Document, limit: Sequence[str]) -> tuple[str, ...]:
     """Ids of the hosts that are meant; a name that is none of them is refused."""
-    names = {n.name: n.id for n in document.nodes} | {h.name: h.id for h in document.hosts}
+    names = {name: host for host, name in given_up(document).items()}
+    names |= {n.name: n.id for n in document.nodes} | {h.name: h.id for h in document.hosts}
     unknown = [name for name in limit if name not in names]
     if unknown:
         raise Refused(

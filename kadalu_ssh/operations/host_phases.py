@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from kadalu_ssh.model.channel import CallFailed
 from kadalu_ssh.operations.context import Change
+from kadalu_ssh.operations.lag import host_owner
 from kadalu_ssh.operations.phases import Env, Report, sort_answers
 from kadalu_ssh.operations.session import CallResult
 
@@ -19,7 +20,6 @@ class Claim:
     name: str = "claim hosts"
     forward_only: bool = False
     tolerant: bool = False
-    after_commit: bool = False
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -64,14 +64,12 @@ def _not_ours(answer: CallResult) -> CallResult:
 
 @dataclass(frozen=True)
 class Release:
-    """Give hosts back: nothing of ours stays on them."""
+    """Give hosts back: nothing of ours stays on them. What the document has given up already."""
 
     names: Mapping[str, str]
-    role: str = "node"
     name: str = "release hosts"
     forward_only: bool = True
     tolerant: bool = True
-    after_commit: bool = True
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -83,7 +81,9 @@ class Release:
                 [Change(n, "identity", "would_remove", "release") for n in self.names.values()],
                 set(self.names),
             )
-        return await Claim(self.names, self.role).identity(env, "release")
+        report = await Claim(self.names).identity(env, "release")
+        report.reached |= {(host, host_owner(host)) for host in report.done}
+        return report
 
     async def undo(self, env: Env) -> Report:
         return Report()

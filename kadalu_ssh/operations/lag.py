@@ -51,6 +51,23 @@ def _confirmed(tomb: Tombstone, report: Report) -> bool:
     return gone and (not tomb.wipe or (tomb.host, tomb.unit) in report.wiped)
 
 
+# --- hosts that are given up themselves ---
+
+
+def host_owner(host: str) -> str:
+    """The owner in the tombstone of a host that is no longer wanted."""
+    return f"host:{host}"
+
+
+def giving_up(host: str, name: str) -> Tombstone:
+    return Tombstone(owner=host_owner(host), host=host, name=name)
+
+
+def given_up(document: Document) -> dict[str, str]:
+    """Host id → inventory name, of hosts that left the document and have not confirmed it."""
+    return {t.host: t.name for t in document.tombstones if t.name is not None}
+
+
 # --- what may be stopped on a host that comes back ---
 
 

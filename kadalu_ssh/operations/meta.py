@@ -42,7 +42,10 @@ async def remove(ctx: Context, *, node: str) -> Outcome:
 
 async def _change(transaction: Transaction, members: tuple[str, ...], what: str) -> Outcome:
     new = successor(transaction.document, meta_servers=members)
+    gone = [meta for meta in transaction.document.meta_servers if meta not in members]
     outcome = await transaction.execute("meta.change", new)
+    if not transaction.check:
+        outcome.missed(await transaction.tidy(gone))
     if len(members) == 2:
         outcome.warnings.append("two meta servers tolerate the loss of none: have one or three")
     names = {node.id: node.name for node in new.nodes}

@@ -11,11 +11,11 @@ from kadalu_ssh.model.names import check_host, split_node
 from kadalu_ssh.model.records import Document, Node
 from kadalu_ssh.operations.context import Context, Outcome
 from kadalu_ssh.operations.join import with_new_nodes
-from kadalu_ssh.operations.lag import behind_by
+from kadalu_ssh.operations.lag import behind_by, given_up, giving_up
 from kadalu_ssh.operations.meta import without_meta_server
 from kadalu_ssh.operations.probe import capabilities, facts_params
 from kadalu_ssh.operations.session import fleet_settings, open_session
-from kadalu_ssh.operations.transaction import Hosts, open_transaction
+from kadalu_ssh.operations.transaction import Hosts, Transaction, open_transaction
 from kadalu_ssh.state.document import successor
 from kadalu_ssh.state.workspace import Workspace
 
@@ -155,6 +155,8 @@ async def remove(ctx: Context, *, host: str, lost: bool) -> Outcome:
     cluster, name = split_node(host)
     async with open_transaction(ctx, cluster, _ids_of(name)) as transaction:
         session, document = transaction.session, transaction.document
+        if lost and name in given_up(document).values():
+            return await _forget(transaction, name)
         node = find_node(document, name)
         _refuse_used(document, node)
         if not lost:
@@ -162,12 +164,24 @@ async def remove(ctx: Context, *, host: str, lost: bool) -> Outcome:
         ctx.confirm(f"Remove node {name} from cluster {document.name}?")
         nodes = tuple(n for n in document.nodes if n.id != node.id)
         meta = without_meta_server(document, node.id)
-        new = successor(document, nodes=nodes, meta_servers=meta)
+        tombs = tuple(t for t in document.tombstones if t.host != node.id)
+        tombs += () if lost else (giving_up(node.id, name),)
+        new = successor(document, nodes=nodes, meta_servers=meta, tombstones=tombs)
         outcome = await transaction.execute("node.remove", new)
-    if lost:
-        outcome.pending, outcome.exit_code = [], 0
+        outcome.take(await transaction.give_back(new))
     outcome.summary = f"Node {name} was removed from cluster {document.name}."
     outcome.data = {"node": _row(document, node)}
+    return outcome
+
+
+async def _forget(transaction: Transaction, name: str) -> Outcome:
+    """A node that was removed, but never told: nobody waits for it any more."""
+    document = transaction.document
+    transaction.ctx.confirm(f"Forget {name}, which has not confirmed that it was removed?")
+    tombs = tuple(t for t in document.tombstones if t.name != name)
+    outcome = await transaction.execute("node.remove", successor(document, tombstones=tombs))
+    outcome.summary = f"Node {name} is forgotten; what it has of kadalu stays there."
+    outcome.data = {"node": {"name": name}}
     return outcome
 
 

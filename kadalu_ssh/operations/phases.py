@@ -89,11 +89,6 @@ class Phase(Protocol):
         ...
 
     @property
-    def after_commit(self) -> bool:
-        """Done once the document is committed: what it does cannot be wanted back."""
-        ...
-
-    @property
     def tolerant(self) -> bool:
         """A host that fails is left behind, and the operation goes on without it."""
         ...

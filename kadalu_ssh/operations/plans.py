@@ -12,7 +12,7 @@ from kadalu_ssh.model.channel import Json
 from kadalu_ssh.model.records import Client, Document, Volume
 from kadalu_ssh.operations.converge_phase import Converge
 from kadalu_ssh.operations.host_phases import Claim, Release
-from kadalu_ssh.operations.lag import catching_up, services_of
+from kadalu_ssh.operations.lag import catching_up, given_up, services_of
 from kadalu_ssh.operations.phases import Phase
 from kadalu_ssh.operations.unit_phases import DropUnits, InitUnits
 
@@ -73,8 +73,9 @@ def _joining(names: dict[str, str]) -> list[Phase]:
     return [Claim(names), Converge(tuple(names), (), name="make directories")] if names else []
 
 
-def _node_remove(old: Document, new: Document, params: Params) -> list[Phase]:
-    return [Release(_added_names(new, old))]
+def _release(old: Document, new: Document, params: Params) -> list[Phase]:
+    """A change of its own, after the one that gave the hosts up: what it does is final."""
+    return [Release(given_up(old))]
 
 
 def _volume_create(old: Document, new: Document, params: Params) -> list[Phase]:
@@ -132,18 +133,12 @@ def _mount(old: Document, new: Document, params: Params) -> list[Phase]:
 def _umount(old: Document, new: Document, params: Params) -> list[Phase]:
     client = _find_client(old, params["client"])
     owner = owner_of(client)
-    phases: list[Phase] = [
+    return [
         Converge(
-            (client.host,),
-            (owner,),
-            tombstones=(owner,),
-            name="unmount",
-            forward_only=True,
+            (client.host,), (owner,), tombstones=(owner,), name="unmount", forward_only=True,
             tolerant=True,
         )
-    ]
-    release = {h.id: h.name for h in old.hosts if h.id == client.host and h not in new.hosts}
-    return [*phases, Release(release, role="client")] if release else phases
+    ]  # fmt: skip
 
 
 def _cluster_upgrade(old: Document, new: Document, params: Params) -> list[Phase]:
@@ -155,22 +150,17 @@ def _cluster_upgrade(old: Document, new: Document, params: Params) -> list[Phase
     return [Converge(tuple(dict.fromkeys(hosts)), owners, name="write volfiles", tolerant=True)]
 
 
-def _cluster_reconcile(old: Document, new: Document, params: Params) -> list[Phase]:
-    """The work is done by then; hosts that have no mounts any more are given back."""
-    idle = {host.id: host.name for host in old.hosts if host not in new.hosts}
-    return [Release(idle, role="client")] if idle else []
-
-
 _BUILDERS: dict[str, Builder] = {
     "cluster.init": _node_add,
     "cluster.rename": _nothing,
-    "cluster.delete": _node_remove,
-    "cluster.reconcile": _cluster_reconcile,
+    "cluster.delete": _nothing,
+    "cluster.reconcile": _nothing,
+    "cluster.release": _release,
     "cluster.upgrade": _cluster_upgrade,
     "meta.change": _nothing,
     "node.add": _node_add,
     "node.update": _nothing,
-    "node.remove": _node_remove,
+    "node.remove": _nothing,
     "volume.create": _volume_create,
     "volume.start": _volume_start,
     "volume.stop": _volume_stop,

@@ -16,7 +16,7 @@ from kadalu_ssh.operations.drift import (
     rows_of,
     upgraded,
 )
-from kadalu_ssh.operations.lag import settled
+from kadalu_ssh.operations.lag import giving_up, settled
 from kadalu_ssh.operations.phases import Env, Report
 from kadalu_ssh.operations.restart import restart_services
 from kadalu_ssh.operations.transaction import Transaction, open_transaction
@@ -94,8 +94,12 @@ async def _commit(transaction: Transaction, report: Report) -> None:
     document = transaction.document
     changed = settled(document, [], report)
     used = {c.host for c in changed.clients} | {t.host for t in changed.tombstones}
-    hosts = tuple(host for host in changed.hosts if host.id in used)
-    fields = {"behind": changed.behind, "tombstones": changed.tombstones, "hosts": hosts}
+    idle = [host for host in changed.hosts if host.id not in used]
+    fields = {
+        "behind": changed.behind,
+        "tombstones": (*changed.tombstones, *(giving_up(h.id, h.name) for h in idle)),
+        "hosts": tuple(host for host in changed.hosts if host not in idle),
+    }
     if any(getattr(document, name) != value for name, value in fields.items()):
-        new = successor(document, **fields)
-        report.failed += (await transaction.execute("cluster.reconcile", new)).pending
+        await transaction.execute("cluster.reconcile", successor(document, **fields))
+    report.failed += (await transaction.give_back(transaction.document)).pending

@@ -63,12 +63,14 @@ class Session:
             return self._names[host_id]
         names = {node.id: node.name for node in self.document.nodes}
         names |= {host.id: host.name for host in self.document.hosts}
+        names |= {t.host: t.name for t in self.document.tombstones if t.name is not None}
         return names.get(host_id, host_id)
 
     def connect_names_of(self, document: Document) -> None:
         """Know the hosts of another document by name too: those that a task was adding."""
         self._names |= {node.id: node.name for node in document.nodes}
         self._names |= {host.id: host.name for host in document.hosts}
+        self._names |= {t.host: t.name for t in document.tombstones if t.name is not None}
 
     # --- connecting and calling ---
 

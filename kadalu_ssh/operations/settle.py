@@ -1,5 +1,6 @@
 """A task that a crash left unfinished: finish it, or undo it, before anything else is done."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -7,7 +8,7 @@ import msgspec
 from kadalu_ssh.model.errors import Refused
 from kadalu_ssh.model.records import Document
 from kadalu_ssh.operations.lag import settled
-from kadalu_ssh.operations.phases import Env, Report
+from kadalu_ssh.operations.phases import Env, Phase, Report
 from kadalu_ssh.operations.plans import all_hosts, phases_of
 from kadalu_ssh.operations.quorum import Quorum, Replicas
 from kadalu_ssh.operations.session import Session
@@ -88,24 +89,27 @@ async def _undo(session: Session, quorum: Quorum, task: Task) -> None:
 
 
 async def _finish(session: Session, quorum: Quorum, task: Task, committed: Document | None) -> None:
-    """Its remaining phases; of one that had begun to commit, those that come after."""
+    """Its remaining phases; one that had begun to commit has none."""
+    if committed:
+        return await _write(session, quorum, committed)
     old, new = session.document, task.new
     phases = phases_of(task.operation, old, new, task.params)
     session.connect_names_of(new)
     await session.connect(all_hosts(phases))
-    env, total = Env(session, old, new, task.id), Report()
-    before = [p for p in phases if not p.after_commit]
-    for phase in [] if committed else before[task.phase :]:
+    total = await _go_on(phases[task.phase :], task, Env(session, old, new, task.id))
+    return await _write(session, quorum, _past(task, old, settled(new, phases, total)))
+
+
+async def _go_on(phases: Sequence[Phase], task: Task, env: Env) -> Report:
+    total = Report()
+    for phase in phases:
         report = await phase.do(env)
         total.add(report)
         if (report.failed or report.unknown) and not phase.tolerant:
             raise Refused(
                 f"task {task.id} cannot be finished yet", nodes=[*report.failed, *report.unknown]
             )
-    await _write(session, quorum, committed or _past(task, old, settled(new, before, total)))
-    for phase in phases:
-        if phase.after_commit:
-            await phase.do(env)
+    return total
 
 
 def _past(task: Task, old: Document, document: Document) -> Document:

@@ -9,13 +9,15 @@ import msgspec
 from kadalu_ssh.model.errors import Failed, KadaluError, NodeError, Unknown
 from kadalu_ssh.model.records import Document
 from kadalu_ssh.operations.context import Context, Outcome
-from kadalu_ssh.operations.lag import settled
+from kadalu_ssh.operations.converge_phase import Scope, converge
+from kadalu_ssh.operations.host_phases import Release
+from kadalu_ssh.operations.lag import given_up, settled
 from kadalu_ssh.operations.phases import Env, Phase, Report
 from kadalu_ssh.operations.plans import Params, all_hosts, phases_of
 from kadalu_ssh.operations.quorum import Quorum, compare
 from kadalu_ssh.operations.session import Session, open_session
 from kadalu_ssh.operations.settle import settle
-from kadalu_ssh.state.document import digest
+from kadalu_ssh.state.document import digest, successor
 from kadalu_ssh.state.journal import Journal, Task, utc_now, who
 from kadalu_ssh.state.locks import local_lock
 
@@ -57,12 +59,29 @@ class Transaction:
 
     async def _carry_out(self, phases: Sequence[Phase], task: Task, env: Env) -> Outcome:
         await self._save(None, task)
-        report = await self._run([p for p in phases if not p.after_commit], task, env)
+        report = await self._run(phases, task, env)
         unsaved = await self._commit(settled(env.new, phases, report))
-        for phase in phases:
-            if phase.after_commit:
-                report.add(await phase.do(env))
         return outcome_of(report, [*self._absent(phases), *unsaved])
+
+    async def give_back(self, new: Document) -> Outcome:
+        """Release the hosts that `new`, which is committed, has given up.
+
+        A change of its own: until it is committed, the document remembers them.
+        """
+        names = given_up(new)
+        if not names:
+            return Outcome()
+        if self.check:
+            return await self._rehearse([Release(names)], Env(self.session, new, new, "", True))
+        return await self.execute("cluster.release", successor(self.document))
+
+    async def tidy(self, hosts: Sequence[str]) -> list[NodeError]:
+        """Take away from hosts what comes with a role that they have no more."""
+        env = Env(self.session, self.document, self.document, str(uuid.uuid4()), self.check)
+        await self.session.connect(hosts)
+        report = await converge(env, self.document, hosts, Scope(owners=()))
+        absent = [self.session.failures[h] for h in hosts if h in self.session.failures]
+        return [*absent, *report.failed, *report.unknown]
 
     async def _rehearse(self, phases: Sequence[Phase], env: Env) -> Outcome:
         total = Report()
@@ -78,7 +97,7 @@ class Transaction:
         return Task(
             id=task_id, operation=operation, params=params, command=self.ctx.settings.command,
             who=who(), since=utc_now(), parent=digest(self.document), new=new,
-            forward_only=bool(phases) and phases[0].forward_only and not phases[0].after_commit,
+            forward_only=bool(phases) and phases[0].forward_only,
         )  # fmt: skip
 
     async def _run(self, phases: Sequence[Phase], task: Task, env: Env) -> Report:

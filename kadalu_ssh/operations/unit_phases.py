@@ -18,7 +18,6 @@ class InitUnits:
     name: str = "make storage units"
     forward_only: bool = False
     tolerant: bool = False
-    after_commit: bool = False
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -56,7 +55,6 @@ class DropUnits:
     name: str = "wipe storage units"
     forward_only: bool = True
     tolerant: bool = True
-    after_commit: bool = False
 
     @property
     def hosts(self) -> tuple[str, ...]:

@@ -1,6 +1,5 @@
 """A workspace on the laptop: `clusters.json`, and one directory per cluster."""
 
-import hashlib
 from pathlib import Path
 
 import msgspec
@@ -87,8 +86,3 @@ class Workspace:
         name = f"{document.epoch}-{document.serial:08d}-{digest(document)[:8]}.json"
         write_private(directory / "history" / name, text)
         write_private(directory / "state.json", text)
-
-
-def text_digest(text: str) -> str:
-    """SHA-256 in hexadecimal."""
-    return hashlib.sha256(text.encode()).hexdigest()
