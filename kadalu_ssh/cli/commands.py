@@ -42,7 +42,8 @@ class Command(NamedTuple):
     """`module:function` in `kadalu_ssh.operations`."""
     args: tuple[Arg, ...] = ()
     render: str = ""
-    """Function of `cli.render` for the text of a listing; empty: the summary line is enough."""
+    """Function of `cli.render`, or of `cli.render_state` for `state`, for the text of a listing;
+    empty: the summary line is enough."""
     mutating: bool = False
     notes: str = ""
     """What else --help says; lines as they are to be shown."""
@@ -253,8 +254,27 @@ _OTHERS = (
             (arg("target", metavar="[HOST:]DIR", help="where it is mounted"),), mutating=True),
     Command("client", "list", "list the mounts that kadalu made", "kadalu client list vol1",
             "client:list_clients", (_ANY_VOLUME,), "clients"),
+)  # fmt: skip
+
+_STATE = (
+    Command("state", "show", "show this machine's copy of the state, secrets masked",
+            "kadalu state show", "state_view:show", render="state_show"),
+    Command(
+        "state", "verify", "compare this machine's copy, its history and the meta servers",
+        "kadalu state verify", "state_verify:verify", render="state_verify",
+        notes="Exit status 3 when they do not agree, 4 when no meta server answers.",
+    ),
+    Command("state", "history", "list what was saved on this machine", "kadalu state history",
+            "state_view:history", render="state_history"),
+    Command("state", "diff", "show what changed since a serial of the history",
+            "kadalu state diff 12", "state_view:diff",
+            (arg("serial", metavar="SERIAL", help="SERIAL or EPOCH-SERIAL of the history"),),
+            "state_diff"),
     Command("state", "pull", "fetch the current state from the meta servers", "kadalu state pull",
             "state:pull", mutating=True),
+)  # fmt: skip
+
+_MACHINE = (
     Command("doctor", "", "check this machine and workspace", "kadalu doctor", "doctor:doctor",
             render="doctor"),
     Command("completion", "", "print the line that enables completion in a shell",
@@ -262,5 +282,5 @@ _OTHERS = (
             (arg("shell", choices=("bash", "zsh", "fish"), help="the shell to set up"),)),
 )  # fmt: skip
 
-COMMANDS = (*_CLUSTERS, *_NODES, *_VOLUMES, *_OTHERS)
+COMMANDS = (*_CLUSTERS, *_NODES, *_VOLUMES, *_OTHERS, *_STATE, *_MACHINE)
 ALIASES = {"pool": "cluster"}

@@ -27,6 +27,12 @@ def who() -> str:
     return f"{getpass.getuser()}@{socket.gethostname()}"
 
 
+REPLICA_HINT = (
+    "look at the others: kadalu state verify; when they are whole, remove /var/lib/kadalu/ID/meta/"
+    "document.json on that node and write it again: kadalu state push"
+)
+
+
 @dataclass(frozen=True)
 class Replicas:
     """What the reachable meta servers hold, by host id."""
@@ -119,7 +125,7 @@ class Quorum:
         for member, answer in good.items():
             source = f"the replica on {self.session.host_name(member)}"
             if answer.get("document"):
-                documents[member] = decode(answer["document"], source)
+                documents[member] = decode(answer["document"], source, REPLICA_HINT)
             if answer.get("intent"):
                 tasks[member] = decode_task(answer["intent"], source)
         return Replicas(documents, tasks)

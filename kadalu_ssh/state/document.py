@@ -17,36 +17,43 @@ def encode(record: msgspec.Struct) -> str:
     )
 
 
-def decode(text: str, source: str) -> Document:
+HINT = "its older copies: kadalu state history; a replica: kadalu state recover --from NODE"
+
+
+class NewerSchema(Failed):
+    """A newer kadalu wrote it: it is not damaged, and nothing may be put in its place."""
+
+
+def decode(text: str, source: str, hint: str = HINT) -> Document:
     """Text of a document → Document. Raises Failed naming `source` and the field."""
-    _check_schema(text, source)
+    _check_schema(text, source, hint)
     try:
         return msgspec.json.decode(text, type=Document)
-    except msgspec.MsgspecError as error:
-        raise Failed(
-            f"{source} is not a valid state document: {error}",
-            hint="undo the edit, or fetch the replica of the meta servers: kadalu state pull",
-        ) from error
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        message = f"{source} is not a valid state document: {error}"
+        raise Failed(message, hint=hint) from error
 
 
-def _check_schema(text: str, source: str) -> None:
+def _check_schema(text: str, source: str, hint: str) -> None:
     try:
         found: Any = json.loads(text).get("schema")
-    except (ValueError, AttributeError) as error:
-        raise Failed(
-            f"{source} is not JSON: {error}",
-            hint="it was truncated or edited; fetch the replica: kadalu state pull",
-        ) from error
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise Failed(f"{source} is not JSON, or not whole: {error}", hint=hint) from error
     if isinstance(found, int) and found > SCHEMA:
-        raise Failed(
+        raise NewerSchema(
             f"{source} has schema {found}; this kadalu knows up to {SCHEMA}",
-            hint="use the newer kadalu that wrote it",
+            hint=f"use the newer kadalu that wrote it; {hint}",
         )
 
 
 def digest(document: Document) -> str:
     """SHA-256 of the canonical text, in hexadecimal."""
-    return hashlib.sha256(encode(document).encode()).hexdigest()
+    return text_digest(encode(document))
+
+
+def text_digest(text: str) -> str:
+    """SHA-256 in hexadecimal."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def successor(document: Document, **changes: Any) -> Document:

@@ -22,8 +22,7 @@ def local_lock(directory: Path, holder: str, timeout: float) -> Iterator[None]:
     handle = _open(directory / "lock")
     try:
         _acquire(handle, directory / "lock", timeout)
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, holder.encode(), 0)
+        _sign(handle, directory / "lock", holder)
         yield
     finally:
         os.close(handle)
@@ -35,6 +34,18 @@ def _open(path: Path) -> int:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise Failed(f"cannot open {path}: {error.strerror}") from error
+
+
+def _sign(handle: int, path: Path, holder: str) -> None:
+    """Say who holds it. A full disk is noticed here, before anything is touched."""
+    try:
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, holder.encode(errors="replace"), 0)
+    except OSError as error:
+        raise Failed(
+            f"cannot write {path}: {error.strerror}",
+            hint="nothing was touched; free some space or mend its directory, then retry",
+        ) from error
 
 
 def _acquire(handle: int, path: Path, timeout: float) -> None:
@@ -49,5 +60,7 @@ def _acquire(handle: int, path: Path, timeout: float) -> None:
                     hint="wait for it to end, or give --lock-timeout SECONDS",
                 ) from None
             time.sleep(_RETRY_SECONDS)
+        except OSError as error:  # a network file system without locks
+            raise Failed(f"cannot lock {path}: {error.strerror}") from error
         else:
             return
