@@ -26,6 +26,8 @@ class Arg(NamedTuple):
     @property
     def usage(self) -> str:
         """As it stands in a usage line: `[--port PORT]`, `[HOST...]`."""
+        if self.options.get("required"):
+            return f"{self.flags[0]} {self.value}"
         if self.is_flag:
             return f"[{' '.join(filter(None, [self.flags[0], self.value]))}]"
         many = {"?": "[{}]", "*": "[{}...]", "+": "{}..."}.get(self.options.get("nargs", ""), "{}")
@@ -272,6 +274,17 @@ _STATE = (
             "state_diff"),
     Command("state", "pull", "fetch the current state from the meta servers", "kadalu state pull",
             "state:pull", mutating=True),
+    Command(
+        "state", "recover", "get the state back on a machine that lost it",
+        "kadalu state recover --from server1", "state_recover:recover",
+        (
+            arg("--from", dest="source", metavar="NODE", required=True,
+                help="inventory name of a meta server"),
+            flag("--accept-stale", "take the newest that can be read, if no majority holds one"),
+        ),
+        mutating=True,
+        notes="Needs only inventory.yml. Changes no node; a damaged state.json is kept beside.",
+    ),
 )  # fmt: skip
 
 _MACHINE = (
