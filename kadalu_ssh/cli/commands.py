@@ -275,6 +275,11 @@ _STATE = (
     Command("state", "pull", "fetch the current state from the meta servers", "kadalu state pull",
             "state:pull", mutating=True),
     Command(
+        "state", "push", "write this machine's copy to the meta servers that lack it",
+        "kadalu state push --dry-run", "state_push:push", mutating=True,
+        notes="Only when it follows what each of them holds; no node is changed otherwise.",
+    ),
+    Command(
         "state", "recover", "get the state back on a machine that lost it",
         "kadalu state recover --from server1", "state_recover:recover",
         (
