@@ -290,6 +290,11 @@ _STATE = (
         mutating=True,
         notes="Needs only inventory.yml. Changes no node; a damaged state.json is kept beside.",
     ),
+    Command(
+        "state", "unlock", "cut off a command that does not let the cluster's lock go",
+        "kadalu state unlock", "state_unlock:unlock", mutating=True,
+        notes="Its worker on each meta server is ended, and nothing else; says who holds it first.",
+    ),
 )  # fmt: skip
 
 _MACHINE = (
