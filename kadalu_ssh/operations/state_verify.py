@@ -80,10 +80,10 @@ def _history(past: History) -> Json:
 
 
 def _reach(entries: Sequence[Entry]) -> str:
-    """`7 entries, 1-1 to 1-9`."""
+    """`7 kept, 1-1 to 1-9`."""
     if not entries:
         return "empty"
-    return f"{len(entries)} entries, {entries[0].label} to {entries[-1].label}"
+    return f"{len(entries)} kept, {entries[0].label} to {entries[-1].label}"
 
 
 # --- the meta servers ---

@@ -29,14 +29,21 @@ async def show(ctx: Context) -> Outcome:
 async def history(ctx: Context) -> Outcome:
     """What was saved here, oldest first. Works with a damaged state.json too: it is the way out."""
     workspace, cluster_id = _place(ctx)
-    now, warnings = "", []
+    past, now, warnings = History(workspace.directory(cluster_id)), None, []
     try:
-        now = digest(workspace.load(cluster_id))
+        now = workspace.load(cluster_id)
     except Failed as error:
         warnings.append(error.message)
-    entries = History(workspace.directory(cluster_id)).entries
-    rows = [_row(entry, current=bool(now) and now.startswith(entry.mark)) for entry in entries]
+    rows = [_row(entry, _is_current(past, entry, now)) for entry in past.entries]
     return Outcome(data={"history": rows}, warnings=warnings)
+
+
+def _is_current(past: History, entry: Entry, now: Document | None) -> bool:
+    """By its contents: a kadalu with more fields in its records takes another digest."""
+    if now is None or (entry.epoch, entry.serial) != (now.epoch, now.serial):
+        return False
+    kept = past.readable(entry)
+    return kept is not None and digest(now) in kept.digests
 
 
 def _row(entry: Entry, current: bool) -> Json:

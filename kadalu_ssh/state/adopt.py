@@ -64,8 +64,9 @@ def _is_nowhere_else(workspace: Workspace, document: Document, local: Local) -> 
     """An edited copy, or a history that was deleted."""
     if local.document is None or digest(local.document) == digest(document):
         return False
-    entries = History(workspace.directory(document.cluster_id)).entries
-    return digest(local.document)[:8] not in {entry.mark for entry in entries}
+    mine, past = local.document, History(workspace.directory(document.cluster_id))
+    same = [e for e in past.entries if (e.epoch, e.serial) == (mine.epoch, mine.serial)]
+    return not same or past.contradicts(mine)
 
 
 def usable_index(workspace: Workspace) -> tuple[Index, bool]:

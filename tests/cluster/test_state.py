@@ -46,7 +46,7 @@ def test_a_laptop_that_lost_its_state_works_again(laptop: Workspace, clean: Bed)
     assert all(clean.ips[server] in keys for server in S3)
     laptop.ok(*create("after", "/data2"), "--host-key-checking", "strict")
     for server in S3:
-        assert len(clean.units(server)) == 3, "two units and a self-heal daemon"
+        assert len(clean.units(server)) == 4, "two units and their self-heal daemons"
     assert set(places(laptop, 0).values()) == {"ok"}
 
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -17,6 +18,7 @@ from kadalu_ssh.operations.context import Outcome
 from kadalu_ssh.state.document import encode, successor
 from kadalu_ssh.state.history import History
 from kadalu_ssh.state.index import Index, enrol
+from kadalu_ssh.state.locks import local_lock
 from kadalu_ssh.state.workspace import Workspace
 from tests.unit.fake_fleet import CLUSTER, FakeNodes, context, document_of
 from tests.unit.test_cli import place
@@ -292,6 +294,21 @@ def test_a_disk_that_fills_leaves_all_as_it_was(
     assert str(state_file(place).parent) in error.value.message
     assert "state pull" in str(error.value.hint)
     assert {p: p.read_bytes() for p in (place / "state").rglob("*") if p.is_file()} == before
+
+
+@pytest.mark.parametrize("full", [{"f_bavail": 10}, {"f_favail": 0}])
+def test_a_full_disk_is_noticed_before_anything_is_touched(
+    full: dict[str, int], place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import os
+
+    disk = {"f_bavail": 1 << 20, "f_frsize": 4096, "f_files": 100, "f_favail": 50, **full}
+    monkeypatch.setattr(os, "fstatvfs", lambda handle: SimpleNamespace(**disk))
+    with (
+        pytest.raises(Failed, match=r"cannot write .*lock: No space left on device"),
+        local_lock(place, "kadalu x", 0),
+    ):
+        pytest.fail("it went on")
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"{", b"[]", b'{"schema": 99}'])
