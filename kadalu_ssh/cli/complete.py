@@ -103,7 +103,7 @@ def _sources(names: Names) -> Sources:
         "node": lambda _: names.nodes(), "hosts": lambda _: [*names.nodes(), *names.hosts()],
         "nodes": names.host_list, "meta_servers": names.host_list,
         "cluster": lambda _: names.clusters(), "old": lambda _: names.clusters(),
-        "name": lambda _: names.clusters(),
+        "name": lambda _: names.clusters(), "source": lambda _: names.hosts(),
         "words": lambda _: [*_TYPES, *(f"{node}:/" for node in names.nodes())],
         "target": lambda _: [f"{host}:/" for host in names.hosts()],
     }  # fmt: skip

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict
+from importlib import import_module
 from itertools import groupby
 from typing import Any
 
@@ -24,9 +25,9 @@ def print_outcome(
         print_json(_document(command, outcome))
         return
     if command.render and outcome.data:
-        from kadalu_ssh.cli import render
-
-        print(getattr(render, command.render)(safe(outcome.data)) or clean(outcome.summary))
+        room = "render_state" if command.noun == "state" else "render"
+        render = getattr(import_module(f"kadalu_ssh.cli.{room}"), command.render)
+        print(render(safe(outcome.data)) or clean(outcome.summary))
     if outcome.dry_run:
         _print_changes(outcome.changes, paint)
         print("Nothing was changed.")

@@ -23,11 +23,12 @@ _KEEP = 20
 
 
 def run(params, ctx):
-    """`op`: lock | unlock | holds | peek | read | write, on {"cluster_id"}.
+    """`op`: lock | unlock | holds | peek | read | write, on {"cluster_id"}; memberships.
 
     lock {"holder"} → {"locked", "holder"}; unlock, holds → {"locked"}; peek → {"locked", "holder"};
     read → {"document": text | None, "intent": text | None, "holder"};
-    write {"document": text, absent: left alone; "intent": text, None or absent: removed} → {}.
+    write {"document": text, absent: left alone; "intent": text, None or absent: removed} → {};
+    memberships → {"memberships": [{"cluster_id", "node_id", "role", "name", "replica": bool}]}.
     """
     return _OPS[params["op"]](params, ctx)
 
@@ -118,7 +119,36 @@ def _keep_history(home, document):
         remove_quietly(os.path.join(folder, old))
 
 
+def _memberships(params, ctx):
+    """The clusters that this host has something of: all that a laptop without state can ask."""
+    try:
+        names = sorted(os.listdir(LIB))
+    except FileNotFoundError:
+        names = []
+    found = [_membership(name) for name in names]
+    return {"memberships": [item for item in found if item["node_id"] or item["replica"]]}
+
+
+def _membership(cluster_id):
+    home = os.path.join(LIB, cluster_id)
+    path = os.path.join(home, "meta", "document.json")
+    identity = _damaged_is_empty(os.path.join(home, "identity.json"))
+    return {
+        "cluster_id": cluster_id, "node_id": identity.get("node_id"),
+        "role": identity.get("role", "node"), "replica": os.path.exists(path),
+        "name": _damaged_is_empty(path).get("name"),
+    }  # fmt: skip
+
+
+def _damaged_is_empty(path):
+    try:
+        found = read_json(path)
+    except ModuleError:
+        found = None
+    return found if isinstance(found, dict) else {}
+
+
 _OPS = {
     "lock": _lock, "unlock": _unlock, "holds": _holds, "peek": _peek,
-    "read": _read, "write": _write,
+    "read": _read, "write": _write, "memberships": _memberships,
 }  # fmt: skip

@@ -248,6 +248,9 @@ def main():
     os.environ["LC_ALL"] = "C"
     os.environ["PATH"] = os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/bin:/bin"
     worker = Worker(sys.stdin.buffer, out)
+    # `state unlock` ends it so: what it runs is killed before its locks go. In a thread, since the
+    # handler may interrupt the main one inside the queue.
+    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=worker.stop).start())
     sys.meta_path.insert(0, worker)
     os.write(out, MAGIC)
     worker.serve()

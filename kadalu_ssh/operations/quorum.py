@@ -14,6 +14,11 @@ from kadalu_ssh.state.chain import Relation, majority, relation
 from kadalu_ssh.state.document import decode, encode
 from kadalu_ssh.state.journal import Task, decode_task, utc_now, who
 
+REPLICA_HINT = (
+    "look at the others: kadalu state verify; when they are whole, remove /var/lib/kadalu/ID/meta/"
+    "document.json on that node and write it again: kadalu state push"
+)
+
 
 @dataclass(frozen=True)
 class Replicas:
@@ -109,7 +114,7 @@ class Quorum:
         for member, answer in good.items():
             source = f"the replica on {self.session.host_name(member)}"
             if answer.get("document"):
-                documents[member] = decode(answer["document"], source)
+                documents[member] = decode(answer["document"], source, REPLICA_HINT)
             if answer.get("intent"):
                 tasks[member] = decode_task(answer["intent"], source)
         return Replicas(documents, tasks)

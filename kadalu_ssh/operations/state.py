@@ -9,6 +9,7 @@ from kadalu_ssh.operations.quorum import Quorum, Replicas
 from kadalu_ssh.operations.session import open_session
 from kadalu_ssh.state.chain import Relation, majority, relation
 from kadalu_ssh.state.document import digest
+from kadalu_ssh.state.index import enrol
 from kadalu_ssh.state.workspace import Workspace
 
 
@@ -49,6 +50,5 @@ def _rename(workspace: Workspace, ours: Document, found: Document) -> None:
     """The cluster may have got another name elsewhere."""
     if ours.name != found.name:
         index = workspace.index()
-        index.clusters[found.name] = index.clusters.pop(ours.name, found.cluster_id)
-        index.current = found.name if index.current == ours.name else index.current
+        enrol(index, found.name, found.cluster_id)
         workspace.save_index(index)

@@ -17,32 +17,34 @@ def encode(record: msgspec.Struct) -> str:
     )
 
 
-def decode(text: str, source: str) -> Document:
+HINT = "its older copies: kadalu state history; a replica: kadalu state recover --from NODE"
+
+
+class NewerSchema(Failed):
+    """A newer kadalu wrote it: it is not damaged, and nothing may be put in its place."""
+
+
+def decode(text: str, source: str, hint: str = HINT) -> Document:
     """Text of a document → Document. Raises Failed naming `source` and the field."""
-    _check_schema(text, source)
+    _check_schema(text, source, hint)
     try:
         document = msgspec.json.decode(text, type=Document)
-        _check_revisions(document, source)
-        return document
-    except msgspec.MsgspecError as error:
-        raise Failed(
-            f"{source} is not a valid state document: {error}",
-            hint="undo the edit, or fetch the replica of the meta servers: kadalu state pull",
-        ) from error
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        message = f"{source} is not a valid state document: {error}"
+        raise Failed(message, hint=hint) from error
+    _check_revisions(document, source)
+    return document
 
 
-def _check_schema(text: str, source: str) -> None:
+def _check_schema(text: str, source: str, hint: str) -> None:
     try:
         found: Any = json.loads(text).get("schema")
-    except (ValueError, AttributeError) as error:
-        raise Failed(
-            f"{source} is not JSON: {error}",
-            hint="it was truncated or edited; fetch the replica: kadalu state pull",
-        ) from error
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise Failed(f"{source} is not JSON, or not whole: {error}", hint=hint) from error
     if isinstance(found, int) and found > SCHEMA:
-        raise Failed(
+        raise NewerSchema(
             f"{source} has schema {found}; this kadalu knows up to {SCHEMA}",
-            hint="use the newer kadalu that wrote it",
+            hint=f"use the newer kadalu that wrote it; {hint}",
         )
 
 
@@ -50,7 +52,7 @@ def _check_revisions(document: Document, source: str) -> None:
     """Volfiles of a generator that is newer than ours cannot be written again as they are."""
     for volume in document.volumes:
         if volume.volgen_revision > VOLGEN_REVISION:
-            raise Failed(
+            raise NewerSchema(
                 f"{source}: the volfiles of volume {volume.name} have revision "
                 f"{volume.volgen_revision}; this kadalu writes up to {VOLGEN_REVISION}",
                 hint="use the newer kadalu that wrote them",
@@ -59,7 +61,12 @@ def _check_revisions(document: Document, source: str) -> None:
 
 def digest(document: Document) -> str:
     """SHA-256 of the canonical text, in hexadecimal."""
-    return hashlib.sha256(encode(document).encode()).hexdigest()
+    return text_digest(encode(document))
+
+
+def text_digest(text: str) -> str:
+    """SHA-256 in hexadecimal."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def successor(document: Document, **changes: Any) -> Document:

@@ -43,7 +43,7 @@ def decode_task(text: str, source: str) -> Task:
     """Raises Failed naming `source` and the field."""
     try:
         return msgspec.json.decode(text, type=Task)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeError) as error:
         raise Failed(f"{source} holds a task that cannot be read: {error}") from error
 
 

@@ -1,5 +1,6 @@
 """One mutating command at a time on this laptop: a flock that dies with its process."""
 
+import errno
 import fcntl
 import os
 import time
@@ -11,6 +12,8 @@ from kadalu_ssh.files import make_private, read_text
 from kadalu_ssh.model.errors import Failed, Locked
 
 _RETRY_SECONDS = 0.1
+_SPACE = 1 << 20
+_FILES = 4
 
 
 @contextmanager
@@ -22,8 +25,7 @@ def local_lock(directory: Path, holder: str, timeout: float) -> Iterator[None]:
     handle = _open(directory / "lock")
     try:
         _acquire(handle, directory / "lock", timeout)
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, holder.encode(), 0)
+        _sign(handle, directory / "lock", holder)
         yield
     finally:
         os.close(handle)
@@ -35,6 +37,27 @@ def _open(path: Path) -> int:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise Failed(f"cannot open {path}: {error.strerror}") from error
+
+
+def _sign(handle: int, path: Path, holder: str) -> None:
+    """Say who holds it. A full disk is noticed here, before anything is touched: what a command
+    did on nodes has to be saved here in the end."""
+    try:
+        _need_space(handle)
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, holder.encode(errors="replace"), 0)
+    except OSError as error:
+        raise Failed(
+            f"cannot write {path}: {error.strerror}",
+            hint="nothing was touched; free some space or mend its directory, then retry",
+        ) from error
+
+
+def _need_space(handle: int) -> None:
+    disk = os.fstatvfs(handle)
+    # Some file systems count no inodes at all.
+    if disk.f_bavail * disk.f_frsize < _SPACE or (disk.f_files and disk.f_favail < _FILES):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _acquire(handle: int, path: Path, timeout: float) -> None:
@@ -49,5 +72,7 @@ def _acquire(handle: int, path: Path, timeout: float) -> None:
                     hint="wait for it to end, or give --lock-timeout SECONDS",
                 ) from None
             time.sleep(_RETRY_SECONDS)
+        except OSError as error:  # a network file system without locks
+            raise Failed(f"cannot lock {path}: {error.strerror}") from error
         else:
             return

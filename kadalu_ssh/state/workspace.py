@@ -1,5 +1,6 @@
 """A workspace on the laptop: `clusters.json`, and one directory per cluster."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -8,14 +9,8 @@ from kadalu_ssh.files import read_text, write_private
 from kadalu_ssh.model.errors import Failed, Refused
 from kadalu_ssh.model.names import shown
 from kadalu_ssh.model.records import Document
-from kadalu_ssh.state.document import decode, digest, encode
-
-
-class Index(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """`clusters.json`: names → ids, and the name that `cluster use` chose."""
-
-    clusters: dict[str, str] = {}
-    current: str | None = None
+from kadalu_ssh.state.document import HINT, decode, digest, encode
+from kadalu_ssh.state.index import Index
 
 
 class Workspace:
@@ -35,7 +30,7 @@ class Workspace:
             raise Failed(
                 f"{path} is damaged: {error}",
                 hint='it holds {"clusters": {NAME: ID}, "current": NAME}; the ids are the '
-                f"directory names in {self.state}",
+                f"directory names in {self.state}; kadalu state recover --from NODE writes it anew",
             ) from error
 
     def save_index(self, index: Index) -> None:
@@ -62,7 +57,9 @@ class Workspace:
             return next(iter(index.clusters))
         if not index.clusters:
             raise Refused(
-                f"there is no cluster in {self.root} yet", hint="make one: kadalu cluster init NAME"
+                f"there is no cluster in {self.root} yet",
+                hint="make one: kadalu cluster init NAME; or fetch the state of one that is there: "
+                "kadalu state recover --from NODE",
             )
         raise Refused(
             f"which cluster? {self.root} has {', '.join(sorted(index.clusters))}",
@@ -70,19 +67,42 @@ class Workspace:
         )
 
     def load(self, cluster_id: str) -> Document:
-        """The laptop's copy of the document. Raises Failed."""
+        """The laptop's copy of the document. Raises Failed naming the file and the field."""
         path = self.directory(cluster_id) / "state.json"
-        text = read_text(path)
+        try:
+            text = read_text(path)
+        except Failed as error:
+            raise Failed(error.message, hint=HINT) from error
         if text is None:
-            raise Failed(
-                f"{path} is missing", hint="fetch it from the meta servers: kadalu state pull"
-            )
+            raise Failed(f"{path} is missing", hint=HINT)
         return decode(text, str(path))
 
     def save(self, document: Document) -> None:
-        """Write the laptop's copy, and keep it in `history/` by serial."""
+        """Write the laptop's copy, and keep it in `history/` by serial.
+
+        Raises Failed, with both as they were, when the disk is full or read-only.
+        """
         directory = self.directory(document.cluster_id)
         text = encode(document)
         name = f"{document.epoch}-{document.serial:08d}-{digest(document)[:8]}.json"
-        write_private(directory / "history" / name, text)
-        write_private(directory / "state.json", text)
+        kept = directory / "history" / name
+        known = kept.exists()
+        try:
+            write_private(kept, text)
+            write_private(directory / "state.json", text)
+        except Failed as error:
+            if not known:
+                _discard(kept)
+            raise Failed(error.message, hint=_SAVE_HINT) from error
+
+
+# The meta servers may have the document by now: running the command again would be refused.
+_SAVE_HINT = (
+    "the file is as it was before; free some space or mend its directory; "
+    "what the meta servers have is fetched with: kadalu state pull"
+)
+
+
+def _discard(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink()

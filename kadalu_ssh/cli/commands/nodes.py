@@ -1,0 +1,41 @@
+"""node …"""
+
+from kadalu_ssh.cli.commands.base import HOST, Command, arg, flag, port
+
+NODES = (
+    Command(
+        "node", "add", "take a host into the cluster", "kadalu node add server4 --install",
+        "node:add",
+        (
+            HOST,
+            arg("--address", metavar="NAME",
+                help="its name in volfiles, when it is not its inventory name"),
+            arg("--user", metavar="NAME",
+                help="login user, when the inventory does not know the host yet"),
+            arg("--port", type=port, metavar="N", help="SSH port"),
+            arg("--key", metavar="FILE", help="private key"),
+            flag("--meta-server", "let it keep the state too"),
+            flag("--install", "install the distribution's GlusterFS packages first"),
+        ),
+        mutating=True,
+    ),
+    Command("node", "list", "list the nodes", "kadalu node list --status", "node:list_nodes",
+            (flag("--status", "ask every node whether it answers"),), "nodes"),
+    Command("node", "info", "show what is known of a node", "kadalu node info server1",
+            "node:info", (HOST,), "node_info"),
+    Command("node", "update", "probe a node again", "kadalu node update server1", "node:update",
+            (HOST,), mutating=True),
+    Command("node", "remove", "give a node back", "kadalu node remove server4", "node:remove",
+            (HOST, flag("--lost", "it will never answer again")), mutating=True),
+    Command(
+        "node", "check", "check everything that a node needs", "kadalu node check server1 server2",
+        "node:check",
+        (
+            arg("hosts", metavar="HOST", nargs="*", help="inventory names (default: all nodes)"),
+            flag("--install", "install the distribution's GlusterFS packages where missing"),
+        ),
+        "node_check", mutating=True,
+    ),
+    Command("node", "accept-key", "trust a host key that has changed",
+            "kadalu node accept-key server1", "node:accept_key", (HOST,), mutating=True),
+)  # fmt: skip

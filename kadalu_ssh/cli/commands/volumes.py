@@ -1,0 +1,59 @@
+"""volume …"""
+
+from kadalu_ssh.cli.commands.base import ANY_VOLUME, VOLUME, Command, arg, flag
+
+_TYPES = """\
+TYPE is one of
+  replica 3 | mirror 3                        every unit holds everything
+  replica 2 arbiter 1                         two copies, and a unit with names only
+  disperse 3 redundancy 1 | data 2 redundancy 1   any one unit of three may be lost
+or the keywords stand before their units: replica A:/d B:/d  mirror A:/d B:/d arbiter C:/d
+  data A:/d B:/d redundancy C:/d
+Without TYPE every unit is a distribute group of its own. More units than one group needs
+make more groups. UNIT is HOST:PATH or HOST:PORT:PATH, with [] around an IPv6 address."""
+
+_DEVICES = "for units on devices (not supported yet)"
+
+VOLUMES = (
+    Command(
+        "volume", "create", "make a volume and start it",
+        "kadalu volume create vol1 replica 3 server1:/data/vol1 server2:/data/vol1 "
+        "server3:/data/vol1",
+        "volume_create:create",
+        (
+            arg("name", metavar="[CLUSTER/]NAME", help="name of the volume"),
+            arg("words", metavar="[TYPE] UNIT", nargs="+", help="for example: replica 3 HOST:/DIR"),
+            flag("--no-start", "do not start it"),
+            arg("--brick-fs", choices=("xfs", "ext4", "btrfs", "zfs"), help=_DEVICES),
+            arg("--fs-opts", metavar="OPTS", help=_DEVICES),
+            flag("--use-lvm", _DEVICES),
+            flag("--allow-rootdirs", "permit paths on the root file system"),
+            flag("--create-parents", "make missing parent directories"),
+            arg("--volume-id", metavar="UUID", help="use the units of this deleted volume again"),
+            flag("--assume-order", "with --volume-id: trust the order where a unit has no record"),
+            flag("--auto-add-nodes", "add hosts that are not nodes yet"),
+            flag("--same-node", "permit two copies on one node"),
+            arg("--option", dest="options", metavar="K=V", action="append", default=[],
+                help="set a volume option from the start"),
+        ),
+        mutating=True, notes=_TYPES,
+    ),
+    Command("volume", "list", "list the volumes", "kadalu volume list --status",
+            "volume_view:list_volumes",
+            (flag("--status", "ask the nodes for health and utilization"),), "volumes"),
+    Command("volume", "info", "show how volumes are made", "kadalu volume info vol1",
+            "volume_view:info", (ANY_VOLUME,), "volume_info"),
+    Command("volume", "status", "show how volumes are doing", "kadalu volume status vol1",
+            "volume_view:status",
+            (ANY_VOLUME, flag("--detail", "file systems, devices and inodes too")),
+            "volume_status"),
+    Command("volume", "start", "start a volume", "kadalu volume start vol1", "volume:start",
+            (VOLUME, flag("--force", "start what is down of a started volume")), mutating=True),
+    Command("volume", "stop", "stop a volume", "kadalu volume stop vol1", "volume:stop",
+            (VOLUME,), mutating=True),
+    Command("volume", "delete", "forget a stopped volume", "kadalu volume delete vol1 --wipe",
+            "volume:delete", (VOLUME, flag("--wipe", "erase its data")), mutating=True),
+    Command("volume", "rename", "give a volume another name", "kadalu volume rename vol1 homes",
+            "volume:rename", (VOLUME, arg("new", metavar="NEW", help="its new name")),
+            mutating=True),
+)  # fmt: skip
