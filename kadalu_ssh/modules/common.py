@@ -12,6 +12,9 @@ import os
 LIB = "/var/lib/kadalu"
 RUN = "/run/kadalu"
 LOG = "/var/log/kadalu"
+UNITS = "/etc/systemd/system"
+UNFINISHED = ".kadalu-new"
+"""Ends the name of a file that is being written, until it is whole."""
 
 
 class ModuleError(Exception):
@@ -30,7 +33,7 @@ def write_atomic(path, text, mode=0o600, durable_name=True):
     Without `durable_name` the caller syncs the directory, once for all its files.
     """
     data = text.encode("utf-8")
-    temporary = "%s.kadalu-%d" % (path, os.getpid())
+    temporary = path + UNFINISHED
     try:
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
         try:
@@ -45,6 +48,15 @@ def write_atomic(path, text, mode=0o600, durable_name=True):
         raise OSError(error.errno, error.strerror, path)
     if durable_name:
         sync_dir(os.path.dirname(path))
+
+
+def sweep(folders):
+    """Remove what a power cut or a kill left unfinished. Only with the host's lock held."""
+    for folder in folders:
+        if os.path.isdir(folder):
+            for name in os.listdir(folder):
+                if name.endswith(UNFINISHED):
+                    remove_quietly(os.path.join(folder, name))
 
 
 def _write_all(handle, data):

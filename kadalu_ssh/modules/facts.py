@@ -10,9 +10,7 @@ import glusterfs
 import network
 import paths
 import systemd
-from common import LIB, LOG, RUN, boot_id
-
-_SYSTEMD_UNITS = "/etc/systemd/system"
+from common import LIB, LOG, RUN, UNITS, boot_id
 
 
 def run(params, ctx):
@@ -40,7 +38,7 @@ def run(params, ctx):
         "listening": sorted(listening),
         "ports": sorted(wanted & listening),
         "free_bytes": paths.free_bytes("/var/lib"),
-        "writable": {d: paths.why_not_writable(d) for d in (LIB, RUN, LOG, _SYSTEMD_UNITS)},
+        "writable": {d: paths.why_not_writable(d) for d in (LIB, RUN, LOG, UNITS)},
         "resolve": network.resolve(params.get("resolve") or []),
         "reach": network.reach(params.get("reach") or []),
         "xattr": paths.why_no_xattr(paths.nearest(LIB)),

@@ -3,7 +3,17 @@
 import os
 
 import audit
-from common import LIB, RUN, ModuleError, cluster_dir, read_json, try_flock, write_json
+from common import (
+    LIB,
+    RUN,
+    UNITS,
+    ModuleError,
+    cluster_dir,
+    read_json,
+    sweep,
+    try_flock,
+    write_json,
+)
 
 
 def identity_path(cluster_id):
@@ -70,6 +80,9 @@ def enter(ctx, fence):
     if not try_flock(ctx, os.path.join(cluster_dir(RUN, cluster_id), "node.lock")):
         raise ModuleError("locked", "another command is changing this host")
     wanted = {key: fence.get(key) for key in ("epoch", "serial", "task")}
+    if "audit" not in ctx.state:
+        home = cluster_dir(LIB, cluster_id)
+        sweep([home, os.path.join(home, "meta"), os.path.join(home, "volfiles"), UNITS])
     audit.begin(ctx, fence)
     if check(fence) != wanted:
         write_json(os.path.join(cluster_dir(LIB, cluster_id), "fence.json"), wanted)

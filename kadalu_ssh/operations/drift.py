@@ -31,6 +31,7 @@ async def look(ctx: Context, limit: Sequence[str], upgrade: bool) -> Outcome:
         new = upgraded(document) if upgrade else document
         env = Env(session, document, new, "check", check=True)
         report = await converge(env, new, hosts, everything(new))
+        report.changes += copies(session, document, lagging(session, document, replicas), env.check)
         rows = rows_of(session, hosts, report, needing(report))
         found = Found(_stale(document, replicas), [t.id for t in replicas.tasks.values()][:1])
     outcome = outcome_of(session, document, rows, found)
@@ -38,6 +39,25 @@ async def look(ctx: Context, limit: Sequence[str], upgrade: bool) -> Outcome:
     if ctx.settings.dry_run:
         outcome.exit_code = 0
     return outcome
+
+
+def lagging(session: Session, document: Document, replicas: Replicas) -> list[str]:
+    """Meta servers that answer, and hold an older document than ours, none, or a dead task."""
+    behind = []
+    for member in document.meta_servers:
+        held = replicas.documents.get(member)
+        current = held is not None and relation(document, held) is not Relation.OLDER
+        if member in session.channels and (not current or member in replicas.tasks):
+            behind.append(member)
+    return behind
+
+
+def copies(
+    session: Session, document: Document, members: Iterable[str], check: bool
+) -> list[Change]:
+    """What bringing these meta servers up to date looks like."""
+    status, what = "would_change" if check else "changed", f"copy serial {document.serial}"
+    return [Change(session.host_name(m), "replica of the state", status, what) for m in members]
 
 
 def _stale(ours: Document, replicas: Replicas) -> bool:

@@ -88,14 +88,15 @@ def _buried_services(tombs: Iterable[Tombstone]) -> Iterator[str]:
 def unwanted(document: Document) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """(owners, services) of everything that the document says must not run."""
     idle = [volume for volume in document.volumes if volume.state != "started"]
-    owners = [owner_of(volume) for volume in idle] + [t.owner for t in document.tombstones]
+    owners = [*(owner_of(volume) for volume in idle), *buried_owners(document)]
     services = [name for volume in idle for name in services_of(volume)]
     services += _buried_services(document.tombstones)
     return tuple(dict.fromkeys(owners)), tuple(dict.fromkeys(services))
 
 
 def buried_owners(document: Document) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(tomb.owner for tomb in document.tombstones))
+    """Owners of items that are gone on purpose. (A host that is given up owns none.)"""
+    return tuple(dict.fromkeys(t.owner for t in document.tombstones if t.name is None))
 
 
 def catching_up(

@@ -9,8 +9,10 @@ from kadalu_ssh.operations.context import Context, Outcome
 from kadalu_ssh.operations.converge_phase import converge
 from kadalu_ssh.operations.drift import (
     Found,
+    copies,
     everything,
     hosts_of,
+    lagging,
     look,
     outcome_of,
     rows_of,
@@ -72,6 +74,7 @@ async def _repair(ctx: Context, limit: Sequence[str], upgrade: bool) -> Outcome:
         restarted, left = await restart_services(env, report.restarts)
         report.add(restarted)
         await _commit(transaction, report)
+        await _copy(transaction, report)
         rows = rows_of(session, hosts, report, left)
     return outcome_of(session, transaction.document, rows, Found(False, []))
 
@@ -87,6 +90,15 @@ async def _wipe(env: Env, report: Report) -> Report:
 
 def _unit_of(tomb: Tombstone) -> Json:
     return {"path": tomb.path, "unit_id": tomb.unit, "volume_id": tomb.volume}
+
+
+async def _copy(transaction: Transaction, report: Report) -> None:
+    """Meta servers that were off get what was committed meanwhile."""
+    session, document = transaction.session, transaction.document
+    behind = lagging(session, document, await transaction.quorum.read())
+    if behind:
+        await transaction.quorum.write(document, None)
+        report.changes += copies(session, document, behind, check=False)
 
 
 async def _commit(transaction: Transaction, report: Report) -> None:

@@ -164,6 +164,8 @@ class Transaction:
         """The commit point: durable on a majority. The laptop's file is a copy, and may fail."""
         await self._save(document, None)
         self.session.document = document
+        if self._joining:  # from here on, only the new set counts
+            self.quorum, self._joining = self._joining, None
         try:
             self.session.workspace.save(document)
         except Failed as error:

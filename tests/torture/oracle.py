@@ -17,7 +17,7 @@ LOOK = {
     "intents": "ls /var/lib/kadalu/*/meta/intent.json 2>/dev/null | wc -l",
     "unmarked": "for d in /data1/* /data2/*; do [ -d $d ] && "
     "! getfattr -n trusted.glusterfs.volume-id $d >/dev/null 2>&1 && echo $d; done",
-    "temporary": "find /var/lib/kadalu /etc/systemd/system -name '*.kadalu-[0-9]*' | wc -l",
+    "temporary": "find /var/lib/kadalu /etc/systemd/system -name '*.kadalu-new' | wc -l",
     "workers": "pgrep -fc '[z]lib.decompress'",
 }
 
