@@ -141,6 +141,14 @@ def test_hostile_texts_are_refused_by_name(untouched: Workspace, text: str) -> N
         ["mount", "bad", f"{CLIENT}:/mnt/{text}"],
         ["cluster", "init", text],
         ["node", "add", text],
+        ["node", "info", text],
+        ["node", "remove", text, "-y"],
+        ["cluster", "meta", "add", text],
+        ["task", "show", text],
+        ["task", "rollback", text, "-y"],
+        ["reconcile", "--limit", text],
+        ["state", "diff", text],
+        ["state", "recover", "--from", text],
         ["volume", "create", "bad", *good, "--option", f"{text}=1"],
     ):
         run = untouched.run(*words)
