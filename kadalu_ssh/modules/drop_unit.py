@@ -28,7 +28,9 @@ def run(params, ctx):
     for unit in ours:
         if unit.get("wipe") or unit.get("undo"):
             _refuse_in_use(unit)
-    return {"units": [_drop(unit, unit in ours, cluster_id, ctx) for unit in params["units"]]}
+    dropped = [_drop(unit, unit in ours, cluster_id, ctx) for unit in params["units"]]
+    making.end(cluster_id, params["units"])
+    return {"units": dropped}
 
 
 def _is_ours(unit, cluster_id):
@@ -76,14 +78,12 @@ def _serving_process(unit_id):
 
 def _drop(unit, ours, cluster_id, ctx):
     path = unit["path"]
-    if not ours and unit.get("undo") and making.sweep(cluster_id, unit):
-        result = "undone"
-    elif not ours:
-        result = "absent"
+    if not ours:
+        result = "undone" if _is_ending(unit) and making.sweep(cluster_id, unit) else "absent"
     elif unit.get("undo"):
         result = _undo(path)
     elif unit.get("wipe"):
-        result = _wipe(path, ctx)
+        result = _wipe(unit, cluster_id, ctx)
     else:
         result = "kept"
     return {"path": path, "result": result}
@@ -129,13 +129,22 @@ def _has_no_file(path, name):
     return not any(files for _, _, files in os.walk(os.path.join(path, name)))
 
 
-def _wipe(path, ctx):
+def _is_ending(unit):
+    return bool(unit.get("undo") or unit.get("wipe"))
+
+
+def _wipe(unit, cluster_id, ctx):
     """Data first and marks last: a wipe that was cut short can be run again."""
+    path = unit["path"]
     record = marks.record(path)
+    if record:
+        making.begin_wipe(cluster_id, unit, init_unit.made_dirs(path, record))
     for name in _record_last(path):
         ctx.check_cancelled()
         _remove_tree(os.path.join(path, name))
-    return _unmark(path, record, "wiped")
+    result = _unmark(path, record, "wiped")
+    making.sweep(cluster_id, unit)
+    return result
 
 
 def _remove_tree(path):

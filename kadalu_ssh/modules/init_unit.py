@@ -24,10 +24,12 @@ def run(params, ctx):
     making.begin(params["fence"]["cluster_id"], params["units"])
     made = []
     try:
-        return {"units": [_make(unit, params["fence"], made) for unit in params["units"]]}
+        done = {"units": [_make(unit, params["fence"], made) for unit in params["units"]]}
     except BaseException:
         _undo(made)
         raise
+    making.end(params["fence"]["cluster_id"], params["units"])
+    return done
 
 
 def _undo(made):

@@ -1,14 +1,13 @@
-"""Storage units that are being made: written down, durable, before the first directory is.
+"""Storage units that are being made or wiped: written down, durable, before the first step.
 
 A making that was cut short before its marks were set leaves empty directories; without this nobody
-could tell whose they are. An entry is of no use once the unit has its record, and goes with the
-next making.
+could tell whose they are; nor, of a wipe whose record went first, which directories were ours.
 """
 
 import os
 
 import marks
-from common import LIB, cluster_dir, read_json, write_json
+from common import LIB, cluster_dir, read_json, remove_quietly, write_json
 
 
 def path_of(cluster_id):
@@ -24,6 +23,24 @@ def begin(cluster_id, units):
             kept.setdefault(unit["unit_id"], {"path": unit["path"], "base": _base(unit["path"])})
     if kept != noted:
         write_json(path_of(cluster_id), kept)
+
+
+def begin_wipe(cluster_id, unit, dirs):
+    """Note which directories were made for a unit, the deepest first, while its record says so."""
+    noted = read_json(path_of(cluster_id)) or {}
+    base = os.path.dirname(dirs[-1]) if dirs else unit["path"]
+    noted[unit["unit_id"]] = {"path": unit["path"], "base": base}
+    write_json(path_of(cluster_id), noted)
+
+
+def end(cluster_id, units):
+    """Forget these: they are made, or taken back. (Not synced: an old entry does no harm.)"""
+    noted = read_json(path_of(cluster_id)) or {}
+    left = {key: noted[key] for key in noted if key not in [unit["unit_id"] for unit in units]}
+    if noted and not left:
+        remove_quietly(path_of(cluster_id))
+    elif left != noted:
+        write_json(path_of(cluster_id), left)
 
 
 def sweep(cluster_id, unit):
