@@ -85,7 +85,7 @@ async def _undo(session: Session, quorum: Quorum, task: Task) -> None:
             nodes=left,
             hint="bring these nodes back and run the command again",
         )
-    await _write(session, quorum, _past(task, session.document, session.document))
+    await _write(session, quorum, past(task, session.document, session.document))
 
 
 async def _finish(session: Session, quorum: Quorum, task: Task, committed: Document | None) -> None:
@@ -97,7 +97,7 @@ async def _finish(session: Session, quorum: Quorum, task: Task, committed: Docum
     session.connect_names_of(new)
     await session.connect(all_hosts(phases))
     total = await _go_on(phases[task.phase :], task, Env(session, old, new, task.id))
-    return await _write(session, quorum, _past(task, old, settled(new, phases, total)))
+    return await _write(session, quorum, past(task, old, settled(new, phases, total)))
 
 
 async def _go_on(phases: Sequence[Phase], task: Task, env: Env) -> Report:
@@ -112,11 +112,12 @@ async def _go_on(phases: Sequence[Phase], task: Task, env: Env) -> Report:
     return total
 
 
-def _past(task: Task, old: Document, document: Document) -> Document:
+def past(task: Task, old: Document, document: Document) -> Document:
     """The document with a serial after the task's.
 
     A meta server that does not answer now may hold what the task had begun to commit: with the
-    same serial there would be two documents of one serial when it is back.
+    same serial there would be two documents of one serial when it is back. And hosts that have
+    seen the task's serial refuse work of an older one.
     """
     serial = max(task.new.serial, old.serial) + 1
     return msgspec.structs.replace(document, serial=serial, parent=digest(old))

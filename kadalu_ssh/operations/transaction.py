@@ -16,7 +16,7 @@ from kadalu_ssh.operations.phases import Env, Phase, Report
 from kadalu_ssh.operations.plans import Params, all_hosts, phases_of
 from kadalu_ssh.operations.quorum import Quorum, compare
 from kadalu_ssh.operations.session import Session, open_session
-from kadalu_ssh.operations.settle import settle
+from kadalu_ssh.operations.settle import past, settle
 from kadalu_ssh.state.document import digest, successor
 from kadalu_ssh.state.journal import Journal, Task, utc_now, who
 from kadalu_ssh.state.locks import local_lock
@@ -137,10 +137,18 @@ class Transaction:
                 nodes=[*reasons, *left],
                 hint="the next kadalu command settles it when these nodes answer again",
             )
-        await self._save(None, None)
+        await self._take_back(task)
         raise Failed(
             f"{task.operation} failed at '{entered[-1].name}'; it was undone", nodes=reasons
         )
+
+    async def _take_back(self, task: Task) -> None:
+        """Forget an undone task, in a way that no later work can be taken for older than it."""
+        if self._joining:
+            await self._joining.write(None, None)
+            self._joining = None
+        if self.quorum.members:
+            await self._commit(past(task, self.document, self.document))
 
     def _absent(self, phases: Iterable[Phase]) -> list[NodeError]:
         failures = self.session.failures
