@@ -70,7 +70,7 @@ async def count(bed: Bed, nodes: list[str], operation: Callable[[], Awaitable[Ou
         found.calls.setdefault(self.name, []).append(name)
         return await restore[2](self, module, params, **more)
 
-    async def start(self: Any, limit: float) -> None:
+    async def start(self: Any, limit: float, modules: bool = True) -> None:
         write = self._pipe.write
         found.sent[self.name] = 0
 
@@ -79,7 +79,7 @@ async def count(bed: Bed, nodes: list[str], operation: Callable[[], Awaitable[Ou
             write(data)
 
         self._pipe.write = counted
-        await restore[3](self, limit)
+        await restore[3](self, limit, modules)
 
     any_session.Fleet, any_channel.boot_message = Recorded, _spying_worker
     patched.call, patched.start = call, start
