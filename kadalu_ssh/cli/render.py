@@ -104,8 +104,8 @@ def volumes(data: Data) -> str:
             [
                 (
                     v["name"], v["id"], f"{v['state']} ({v['health']})", v["type"],
-                    f"{format_size(v['used'])}/{format_size(v['size'])}",
-                    f"{v['inodes_used']}/{v['inodes']}",
+                    f"{_size(v, 'used') or '?'}/{format_size(v['size'])}",
+                    f"{'?' if v['inodes_used'] is None else v['inodes_used']}/{v['inodes']}",
                 )
                 for v in listed
             ],

@@ -10,7 +10,7 @@ from typing import Any
 from kadalu_ssh.cli.commands import Command
 from kadalu_ssh.cli.terminal import Terminal
 from kadalu_ssh.model.errors import KadaluError
-from kadalu_ssh.operations.context import Context, Outcome, Settings
+from kadalu_ssh.operations.context import Context, FinishedFirst, Outcome, Settings
 
 _REDRAW_SECONDS = 0.2
 _LEFT = "a change that had begun is recorded; the next kadalu command settles it"
@@ -44,7 +44,15 @@ async def _call(
     operation = getattr(import_module(f"kadalu_ssh.operations.{module}"), function)
     with _signals(terminal):
         async with _drawn(terminal):
-            outcome: Outcome = await operation(Context(settings, terminal), **args)
+            return await _operate(operation, Context(settings, terminal), args)
+
+
+async def _operate(operation: Any, ctx: Context, args: dict[str, Any]) -> Outcome:
+    """Given again after it was interrupted, a command is done when that was settled."""
+    try:
+        outcome: Outcome = await operation(ctx, **args)
+    except FinishedFirst as finished:
+        return finished.outcome
     return outcome
 
 

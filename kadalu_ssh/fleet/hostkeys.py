@@ -31,13 +31,16 @@ class HostKeys:
         found, *_ = self._known.match(host, "", port if port != 22 else None)
         return list(found)
 
-    def judge(self, host: str, port: int, key: asyncssh.SSHKey) -> ConnectError | None:
-        """None when `key`, which is not a recorded one, may be used; else why not."""
+    def judge(self, host: str, port: int, key: asyncssh.SSHKey, name: str) -> ConnectError | None:
+        """None when `key`, which is not a recorded one, may be used; else why not.
+
+        `name`: what the inventory calls the host.
+        """
         if self.settings.host_key_checking == "off":
             return None
         known = self.trusted(host, port)
         if known:
-            return changed(known, key)
+            return changed(known, key, name)
         if self.settings.host_key_checking == "strict":
             return ConnectError(
                 "host_key_unknown",
@@ -46,7 +49,8 @@ class HostKeys:
             )
         if (host, port) not in self._accepted:
             self._accepted[host, port] = key
-            record(self.settings.known_hosts, host, port, key)
+            if self.settings.record_keys:
+                record(self.settings.known_hosts, host, port, key)
         return None
 
 
@@ -54,14 +58,14 @@ def fingerprint(key: asyncssh.SSHKey) -> str:
     return str(key.get_fingerprint("sha256"))
 
 
-def changed(known: list[asyncssh.SSHKey], key: asyncssh.SSHKey | None) -> ConnectError:
+def changed(known: list[asyncssh.SSHKey], key: asyncssh.SSHKey | None, name: str) -> ConnectError:
     """Both fingerprints, and what to do."""
     was = ", ".join(fingerprint(k) for k in known)
     now = fingerprint(key) if key else "a key of another type"
     return ConnectError(
         "host_key_changed",
         f"HOST KEY CHANGED: known {was}, offered {now}. If the host was reinstalled and you "
-        "verified the new key by other means: kadalu node accept-key HOST",
+        f"verified the new key by other means: kadalu node accept-key {name}",
     )
 
 

@@ -14,6 +14,8 @@ KEEPALIVE_COUNT = 3
 class FleetSettings:
     known_hosts: Path
     """Our own file: first contacts are recorded there."""
+    record_keys: bool = True
+    """Whether they are; not in a dry run."""
     forks: int = 30
     """Connections started at once."""
     connect_timeout: float = 10.0

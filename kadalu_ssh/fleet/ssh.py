@@ -29,15 +29,16 @@ _CIPHERS = "^aes128-gcm@openssh.com,aes256-gcm@openssh.com"
 class _Client(asyncssh.SSHClient):
     """Judges the host's key, and remembers why it was refused."""
 
-    def __init__(self, host_keys: HostKeys, route: Route) -> None:
+    def __init__(self, host_keys: HostKeys, route: Route, name: str) -> None:
         self.host_keys = host_keys
         self.route = route
+        self.name = name
         self.refusal: ConnectError | None = None
 
     def validate_host_public_key(
         self, host: str, addr: str, port: int, key: asyncssh.SSHKey
     ) -> bool:
-        self.refusal = self.host_keys.judge(self.route.alias, self.route.port, key)
+        self.refusal = self.host_keys.judge(self.route.alias, self.route.port, key, self.name)
         return self.refusal is None
 
 
@@ -58,7 +59,7 @@ class Connector:
         """
         route = route_to(reach, self.settings)
         jump = via or route.jump
-        tunnel = await self._bastion(jump) if jump else None
+        tunnel = await self.bastion(jump) if jump else None
         for attempt in range(CONNECT_RETRIES + 1):
             try:
                 return await self._connect(reach, route, tunnel)
@@ -72,7 +73,7 @@ class Connector:
     async def _connect(
         self, reach: Reach, route: Route, tunnel: asyncssh.SSHClientConnection | None
     ) -> asyncssh.SSHClientConnection:
-        client = _Client(self.host_keys, route)
+        client = _Client(self.host_keys, route, reach.name)
         where = f"{route.host}:{route.port}"
         trusted = self.host_keys.trusted(route.alias, route.port)
         if self.settings.host_key_checking == "off":
@@ -109,10 +110,10 @@ class Connector:
             names = ", ".join([*files, *_agents_name(reach, files)]) or "no key"
             return ConnectError("auth", f"permission denied for {route.user} (offered: {names})")
         if isinstance(error, asyncssh.KeyExchangeFailed) and trusted:
-            return changed(trusted, None)
+            return changed(trusted, None, reach.name)
         return _network(error, where, self.settings.connect_timeout)
 
-    async def _bastion(self, jump: str) -> asyncssh.SSHClientConnection:
+    async def bastion(self, jump: str) -> asyncssh.SSHClientConnection:
         """One connection per distinct ProxyJump, for all hosts behind it."""
         if jump not in self._bastions:
             before, _, last = jump.rpartition(",")

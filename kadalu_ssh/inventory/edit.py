@@ -29,13 +29,29 @@ class _Place(NamedTuple):
     opening: str = ""
 
 
-def append_host(path: Path, name: str, variables: Mapping[str, object]) -> None:
-    """Add a host under `all: hosts:` of an inventory, which is created if need be.
+class Edited(NamedTuple):
+    """An inventory with one host more, which is not in its file yet."""
 
-    Everything else in the file stays as it is, comments, mode and owner included. Variables that
-    are None are left out; a relative key file is meant from the current directory. Raises
-    Refused, with nothing written, when the host is there already, when a value is no good, or
-    when the file has no place where lines can be inserted safely.
+    inventory: Inventory
+    text: str
+
+    def write(self) -> None:
+        """Whole or not at all; mode and owner of the file stay."""
+        _write(self.inventory.path.resolve(), self.text)
+
+
+def append_host(path: Path, name: str, variables: Mapping[str, object]) -> None:
+    """As `with_host`, written at once."""
+    with_host(path, name, variables).write()
+
+
+def with_host(path: Path, name: str, variables: Mapping[str, object]) -> Edited:
+    """Add a host under `all: hosts:` of an inventory, which need not exist.
+
+    Everything else in the file stays as it is, comments included. Variables that are None are left
+    out; a relative key file is meant from the current directory. Raises Refused when the host is
+    there already, when a value is no good, or when the file has no place where lines can be
+    inserted safely.
     """
     given = {key: _checked(key, value) for key, value in variables.items() if value is not None}
     if not is_host(name):
@@ -47,8 +63,7 @@ def append_host(path: Path, name: str, variables: Mapping[str, object]) -> None:
     if name in old.hosts:
         raise Refused(f"{name} is in {path} already ({old.hosts[name].place})")
     after = Source(path, _inserted(source, name, given))
-    _verify(old, after, name)
-    _write(target, after.text)
+    return Edited(_verified(old, after, name), after.text)
 
 
 def _checked(key: str, value: object) -> object:
@@ -133,7 +148,7 @@ def _end(node: yaml.Node) -> int:
     return int(node.end_mark.line) + 1
 
 
-def _verify(old: Inventory, after: Source, name: str) -> None:
+def _verified(old: Inventory, after: Source, name: str) -> Inventory:
     """The new text has to say all that the old one said, and the host besides."""
     new = load_source(after)
     said = {host: (entry.variables, entry.groups) for host, entry in new.hosts.items()}
@@ -145,10 +160,11 @@ def _verify(old: Inventory, after: Source, name: str) -> None:
         or groups != {group: (g.variables, g.children) for group, g in old.groups.items()}
     ):
         raise Refused(f"{name} cannot be inserted safely into {after.path}", hint="add it by hand")
+    return new
 
 
 def _write(path: Path, text: str) -> None:
-    """Whole or not at all; mode and owner stay. A new file is for the user alone."""
+    """A new file is for the user alone."""
     from kadalu_ssh.files import write_private  # here: completion has no use for it
 
     stat = path.stat() if path.exists() else None

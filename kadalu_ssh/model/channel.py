@@ -32,7 +32,7 @@ class Channel(Protocol):
 
     @property
     def hello(self) -> Json:
-        """What the worker said of its host: python, uid, hostname, boot_id, time."""
+        """What the worker said of its host: python, uid, hostname, boot_id, time, clusters."""
         ...
 
     @property

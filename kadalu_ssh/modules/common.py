@@ -122,6 +122,29 @@ def cluster_dir(base, cluster_id):
     return os.path.join(base, cluster_id)
 
 
+def memberships():
+    """{cluster id: {"node_id", "epoch", "serial"}} of the clusters that have claimed this host.
+
+    `epoch` and `serial` of the newest work it has seen: 0 before any. Damaged files are left out.
+    """
+    found = {}
+    if not os.access(LIB, os.R_OK | os.X_OK):
+        return found
+    for cluster_id in os.listdir(LIB):
+        try:
+            home = os.path.join(LIB, cluster_id)
+            identity = read_json(os.path.join(home, "identity.json"))
+            seen = read_json(os.path.join(home, "fence.json")) or {}
+        except (OSError, ModuleError):
+            continue
+        if identity:
+            found[cluster_id] = {
+                "node_id": identity.get("node_id"),
+                "epoch": seen.get("epoch", 0), "serial": seen.get("serial", 0),
+            }  # fmt: skip
+    return found
+
+
 def uuid_text(data):
     """16 bytes → `8-4-4-4-12` hexadecimal digits."""
     digits = data.hex()

@@ -42,13 +42,13 @@ def node_of(cluster_id):
 
 
 def require_identity(cluster_id, node_id=None):
-    """Refuse to work on a host that is not the one the controller means."""
+    """Refuse, as `not_ours`, to work on a host that is not the one the controller means."""
     found = read_identity(cluster_id)
     if found is None:
-        raise ModuleError("refused", "this host does not belong to cluster %s" % cluster_id)
+        raise ModuleError("not_ours", "this host does not belong to cluster %s" % cluster_id)
     if found.get("cluster_id") != cluster_id or node_id not in (None, found.get("node_id")):
         raise ModuleError(
-            "refused",
+            "not_ours",
             "this host is %s (%s), not the one that was meant: look at DNS and the inventory"
             % (found.get("name"), found.get("node_id")),
         )
@@ -72,7 +72,7 @@ def enter(ctx, fence):
     """Hold this host's lock until the worker ends, and record the work that is about to be done.
 
     `fence`: {"cluster_id", "epoch", "serial", "task", "who", "command"}. Raises ModuleError:
-    `refused` when the host was not claimed, `locked` when another worker changes things, `fenced`
+    `not_ours` when the host was not claimed, `locked` when another worker changes things, `fenced`
     when this work is old.
     """
     cluster_id = fence["cluster_id"]

@@ -127,10 +127,14 @@ def f_fsid(path):
 
 
 def space(path):
-    """{"free_bytes", "size_bytes", "inodes_free", "inodes", "read_only"}: free for users."""
+    """{"free_bytes", "size_bytes", "used_bytes", "inodes_free", "inodes", "read_only"}.
+
+    Free is what users may take: what ext4 keeps for root is neither free nor used.
+    """
     status = os.statvfs(path)
     return {
         "free_bytes": status.f_bavail * status.f_frsize,
+        "used_bytes": (status.f_blocks - status.f_bfree) * status.f_frsize,
         "size_bytes": status.f_blocks * status.f_frsize,
         "inodes_free": status.f_favail,
         "inodes": status.f_files,

@@ -103,8 +103,8 @@ def _launch(params, daemon, ctx):
         values[name] = number
     answer = {"sock": daemon["sock"], "reason": None, "status": {}}
     try:
-        found = _patiently(lambda: rpc.call(daemon["sock"], rpc.TRANSLATOR_OP, "", values), ctx)
-        answer["status"] = {k: v for k, v in sorted(found.items()) if k.endswith("-status")}
+        answer["status"] = _patiently(lambda: _crawl(daemon["sock"], values), ctx)
+        answer["reason"] = _why_not(answer["status"].values())
     except OSError as error:
         answer["reason"] = "the self-heal daemon does not run (%s)" % error.strerror
     except ModuleError as error:
@@ -112,12 +112,30 @@ def _launch(params, daemon, ctx):
     return answer
 
 
+def _crawl(sock, values):
+    """{child: what the daemon does about it}; with a unit away it refuses as a whole, but tells."""
+    found = rpc.call(sock, rpc.TRANSLATOR_OP, "", values)
+    return {key: value for key, value in sorted(found.items()) if key.endswith("-status")}
+
+
+def _why_not(said):
+    """Why nothing was begun; None when a crawl was, or there is no unit here to crawl."""
+    if any(line.startswith("Started") for line in said):
+        return None
+    others = sorted({line for line in said if "remote" not in line})
+    return "nothing was begun: %s" % ", ".join(others) if others else None
+
+
 def _patiently(ask, ctx):
+    """Ask until the daemon has a unit connected."""
     end = time.monotonic() + _PATIENCE
     while True:
         ctx.check_cancelled()
         try:
-            return ask()
+            found = ask()
+            late = time.monotonic() > end
+            if late or any("not connected" not in line for line in found.values()):
+                return found
         except ModuleError:
             if time.monotonic() > end:
                 raise

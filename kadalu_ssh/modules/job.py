@@ -110,7 +110,7 @@ class Job(object):
         book = self.ledger
         for item in self.wanted:
             book.intended[item["id"]] = item
-            if item["kind"] == "dir" and item["path"] in differing:
+            if self._makes_dir(item, differing):
                 book.made.add(item["id"])
         for name in [n for n in book.pending if n in self.states and not self._same_run(n)]:
             del book.pending[name]
@@ -118,6 +118,12 @@ class Job(object):
             self._note_restart(item, differing)
         if not self.check:
             book.save_intended()
+
+    def _makes_dir(self, item, differing):
+        """systemd makes the directory of a mount."""
+        if item["kind"] == "mount":
+            return not os.path.lexists(item["path"])
+        return item["kind"] == "dir" and item["path"] in differing
 
     def _note_restart(self, item, differing):
         name, touched = unit_name(item), differing.intersection(item.get("files", []))

@@ -1,5 +1,7 @@
 """What is ours and no longer wanted: stopped, then removed. Data is never touched."""
 
+import os
+
 import filesystems
 import items_file
 import items_replica
@@ -21,6 +23,16 @@ def processes(job):
             job.removed(item, "stop, disable" if item["kind"] == "service" else "unmount")
         else:
             job.gone.append(item["id"])
+        if item["id"] in job.gone and item["id"] in job.ledger.made and not job.check:
+            _remove_mount_point(item["path"])
+
+
+def _remove_mount_point(path):
+    """One that was made for the mount, unless somebody has put something into it since."""
+    try:
+        os.rmdir(path)
+    except OSError:
+        pass
 
 
 def _end(job, names):

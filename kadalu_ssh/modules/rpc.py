@@ -16,6 +16,8 @@ _LAST_FRAGMENT = 0x80000000
 def call(path, procedure, name, values, limit=20.0):
     """One call to the process behind the socket `path`; returns its answer as {text: text}.
 
+    One that could not do all it was asked, and says which parts, has answered as well.
+
     `values`: {text: text or int}. Raises OSError when nobody listens, ModuleError (`glusterfs`)
     when the process refuses. `limit` in seconds, for each step.
     """
@@ -95,10 +97,11 @@ def _result(data, path):
         raise ModuleError("glusterfs", "%s: the process does not know this call" % path)
     output, offset = _read_opaque(data, offset + 12)
     message, _ = _read_opaque(data, offset)
-    if returned != 0:
+    values = unpack(output)
+    if returned != 0 and not values:
         reason = _text(message.rstrip(b"\0")) or os.strerror(abs(number) or abs(returned))
         raise ModuleError("glusterfs", "%s: %s" % (path, reason))
-    return unpack(output)
+    return values
 
 
 def _read_opaque(data, offset):

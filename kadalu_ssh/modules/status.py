@@ -18,7 +18,8 @@ def run(params, ctx):
 
     `since`: seconds since the epoch, None when not active. Units: bytes and inodes, `listening`,
     `blocked` (why it is not the unit that is meant, or None), `heal_pending`: entries in its heal
-    index, `fs_uuid`, `fs_type`, `device`. Nothing is asked of GlusterFS.
+    index, `fs_uuid`, `fs_type`, `device`. Nothing is asked of GlusterFS. With `users`: true, mounts
+    tell the processes that hold them as well.
     """
     cluster_id = params.get("cluster_id")
     listening = network.listening_ports()
@@ -26,7 +27,7 @@ def run(params, ctx):
     return {
         "services": {name: _service(state) for name, state in states.items()},
         "units": {u["unit_id"]: _unit(u, cluster_id, listening) for u in params.get("units") or []},
-        "mounts": _mounts(params.get("mounts") or []),
+        "mounts": _mounts(params.get("mounts") or [], params.get("users", False)),
         "time": time.time(),
     }
 
@@ -82,13 +83,14 @@ def heal_pending(path):
     return max(counts) if counts else None
 
 
-def _mounts(paths):
+def _mounts(paths, with_users):
     table = {mount["point"]: mount for mount in filesystems.mounts()}
     return {
         path: {
             "mounted": path in table,
             "type": table[path]["type"] if path in table else None,
             "source": table[path]["source"] if path in table else None,
+            "users": filesystems.users(path) if with_users and path in table else [],
         }
         for path in paths
     }

@@ -231,10 +231,11 @@ def describe(error):
 
 def hello():
     """Who and where this worker is."""
-    boot_id = importlib.import_module("common").boot_id()
+    common = importlib.import_module("common")
     return {
         "python": "%d.%d.%d" % sys.version_info[:3], "uid": os.getuid(),
-        "hostname": socket.gethostname(), "boot_id": boot_id, "time": time.time(),
+        "hostname": socket.gethostname(), "boot_id": common.boot_id(), "time": time.time(),
+        "clusters": common.memberships(),
     }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from kadalu_ssh.model.records import Client, ClientHost, Document, Tombstone
 from kadalu_ssh.operations.context import Context, Outcome
 from kadalu_ssh.operations.lag import giving_up
 from kadalu_ssh.operations.probe import capabilities, facts_params, obstacles
+from kadalu_ssh.operations.recognise import notices
 from kadalu_ssh.operations.session import Session, open_session
 from kadalu_ssh.operations.transaction import Transaction, open_transaction
 from kadalu_ssh.operations.volume_view import chosen
@@ -103,12 +104,28 @@ async def umount(ctx: Context, *, target: str) -> Outcome:
         host = host or _this_machine(session)
         client = _find(session, document, host, path)
         await session.connect([client.host])
+        await _refuse_in_use(session, client, f"{host}:{path}")
         new = _without(document, client, client.host in session.channels)
         outcome = await transaction.execute("client.umount", new, {"client": client.id})
         outcome.take(await transaction.give_back(new))
     outcome.summary = f"{host}:{path} is unmounted."
     outcome.data = {"client": {"host": host, "path": path}}
     return outcome
+
+
+async def _refuse_in_use(session: Session, client: Client, mount: str) -> None:
+    """Looked at before anything is recorded: a mount that is in use cannot be taken away."""
+    params = {
+        "cluster_id": session.document.cluster_id, "services": [], "units": [],
+        "mounts": [client.path], "users": True,
+    }  # fmt: skip
+    answer = (await session.call("status", {client.host: params})).get(client.host)
+    users = answer["mounts"][client.path]["users"] if isinstance(answer, dict) else []
+    if users:
+        raise Refused(
+            f"{mount} is in use by {', '.join(users)}",
+            hint="end them, or have them leave that directory; then run this again",
+        )
 
 
 def _without(document: Document, client: Client, answers: bool) -> Document:
@@ -151,7 +168,8 @@ async def list_clients(ctx: Context, *, volume: str | None) -> Outcome:
             }
             for c in clients
         ]  # fmt: skip
-    return Outcome(data={"clients": rows})
+        warnings = notices(session)
+    return Outcome(data={"clients": rows}, warnings=warnings)
 
 
 async def _states(session: Session, clients: list[Client]) -> dict[str, str]:

@@ -1,14 +1,18 @@
 """cluster init | create | list | use | rename | delete | status."""
 
+import shutil
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
-from kadalu_ssh.model.errors import Refused
+from kadalu_ssh.model.errors import Failed, Refused
 from kadalu_ssh.model.names import check_host, check_name, shown
 from kadalu_ssh.model.records import Document
 from kadalu_ssh.operations.context import Context, Outcome
 from kadalu_ssh.operations.join import with_new_nodes
 from kadalu_ssh.operations.lag import behind_by, given_up, giving_up
+from kadalu_ssh.operations.recognise import node_state, nodes_code, notices
 from kadalu_ssh.operations.session import open_session, session_for
 from kadalu_ssh.operations.transaction import begin, hold_local_lock, open_transaction
 from kadalu_ssh.state.document import successor
@@ -28,7 +32,7 @@ async def init(
     hosts = [check_host(host) for host in dict.fromkeys([*meta_servers, *nodes])]
     document = Document(cluster_id=str(uuid.uuid4()), name=name)
     async with session_for(ctx, workspace, document) as session:
-        with hold_local_lock(ctx, session):
+        with hold_local_lock(ctx, session), _no_traces(workspace.directory(document.cluster_id)):
             async with begin(session, lambda document: ()) as transaction:
                 new = await with_new_nodes(session, hosts, meta_servers)
                 outcome = await transaction.execute("cluster.init", new)
@@ -37,6 +41,16 @@ async def init(
     outcome.summary = f"Cluster {name} was created {_with(len(hosts))}."
     outcome.data = {"cluster": {"name": name, "id": document.cluster_id, "nodes": hosts}}
     return outcome
+
+
+@contextmanager
+def _no_traces(directory: Path) -> Iterator[None]:
+    """A cluster that did not come to be leaves nothing in the workspace."""
+    try:
+        yield
+    except (Refused, Failed):
+        shutil.rmtree(directory, ignore_errors=True)
+        raise
 
 
 def _with(count: int) -> str:
@@ -147,18 +161,14 @@ async def status(ctx: Context, *, name: str | None) -> Outcome:
         await session.connect((node.id for node in document.nodes), modules=False)
         rows = []
         for node in document.nodes:
-            failure = session.failures.get(node.id)
             rows.append(
                 {
                     "name": node.name, "id": node.id,
                     "meta_server": node.id in document.meta_servers,
-                    "state": "Down" if failure else "Up",
-                    "reason": failure.reason if failure else None,
-                    "glusterfs": node.capabilities.glusterfs,
+                    **node_state(session, node.id), "glusterfs": node.capabilities.glusterfs,
                     "pending": len(late := behind_by(document, node.id)), "behind": late,
                 }
             )  # fmt: skip
-    down = len(session.failures)
-    code = 0 if not down else 4 if down == len(rows) else 3
+        warnings = notices(session)
     data = {"name": document.name, "id": document.cluster_id, "nodes": rows}
-    return Outcome(data=data, exit_code=code)
+    return Outcome(data=data, exit_code=nodes_code(rows), warnings=warnings)

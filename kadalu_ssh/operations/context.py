@@ -90,6 +90,14 @@ class Outcome:
             self.exit_code = 3
 
 
+class FinishedFirst(Exception):
+    """Not an error: what was asked for had been begun before, and settling that finished it."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.summary)
+        self.outcome = outcome
+
+
 @dataclass(frozen=True)
 class Context:
     settings: Settings

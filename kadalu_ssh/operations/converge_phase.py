@@ -8,7 +8,7 @@ from kadalu_ssh.model.channel import Json
 from kadalu_ssh.model.errors import NodeError
 from kadalu_ssh.model.records import Document
 from kadalu_ssh.operations.context import Change
-from kadalu_ssh.operations.phases import Env, Report, sort_answers
+from kadalu_ssh.operations.phases import Env, Report, sort_answers, without_strangers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +26,7 @@ class Scope:
     """The files are new on their hosts: send them at once, and save a round trip."""
     stop_only: bool = False
     """Stop and disable what should not run, and do nothing else."""
+    undoing: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,9 @@ class Converge:
         return await converge(env, env.new, self.targets, scope)
 
     async def undo(self, env: Env) -> Report:
-        scope = Scope(owners=self.owners, may_stop=self.undo_stop, tombstones=self.owners)
+        scope = Scope(
+            owners=self.owners, may_stop=self.undo_stop, tombstones=self.owners, undoing=True
+        )
         return await converge(env, env.old, self.targets, scope)
 
 
@@ -101,6 +104,8 @@ async def converge(env: Env, document: Document, hosts: Sequence[str], scope: Sc
     }
     if again:
         answers |= await env.session.call("converge", again, 180)
+    if scope.undoing:
+        answers = without_strangers(answers)
     good, report = sort_answers(env.session, answers)
     for host, result in good.items():
         report.add(_read_result(env, host, result, _owners(manifests[host], scope)))

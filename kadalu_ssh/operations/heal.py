@@ -7,6 +7,7 @@ from kadalu_ssh.model.names import split_volume
 from kadalu_ssh.model.records import Document, Volume
 from kadalu_ssh.operations.context import Context, Outcome
 from kadalu_ssh.operations.plans import volume_nodes
+from kadalu_ssh.operations.recognise import notices
 from kadalu_ssh.operations.session import Session, open_session
 
 
@@ -18,11 +19,21 @@ async def info(ctx: Context, *, volume: str, summary: bool = False) -> Outcome:
         _refuse(found)
         await session.connect(volume_nodes(found))
         answer = await _ask(session, found, "summary" if summary else "info")
+        warnings = notices(session)
     units = [_unit(session.document, brick, summary) for brick in answer["bricks"]]
     counts = [unit["count"] for unit in units]
-    total = sum(count for count in counts if count is not None)
-    data = {"volume": found.name, "units": units, "total": total}
-    return Outcome(data=data, exit_code=3 if None in counts else 0)
+    data = {"volume": found.name, "units": units, "total": _total(session, found, units)}
+    return Outcome(data=data, exit_code=3 if None in counts else 0, warnings=warnings)
+
+
+def _total(session: Session, volume: Volume, units: list[Json]) -> int:
+    """Entries of the volume. Every unit that has the good copy lists an entry: counted once."""
+    counts = {unit["unit"]: unit["count"] or 0 for unit in units}
+    places = [
+        [f"{session.host_name(slot.unit.node)}:{slot.unit.path}" for slot in group.slots]
+        for group in volume.groups
+    ]
+    return sum(max((counts.get(place, 0) for place in group), default=0) for group in places)
 
 
 async def pending_heals(session: Session, volume: Volume) -> int | None:

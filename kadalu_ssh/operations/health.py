@@ -51,10 +51,11 @@ def volume_health(groups: Sequence[Health]) -> Health:
     return min(groups, key=_WORST_FIRST.index, default="Unknown")
 
 
-def capacity(volume: Volume, values: Mapping[str, int]) -> int:
+def capacity(volume: Volume, values: Mapping[str, int]) -> int | None:
     """Sum over groups of the smallest data unit's value, times the data units of a disperse group.
 
-    Units of one file system on one node count once.
+    Units of one file system on one node count once. A unit without a value is left out; None when
+    a group has none with one.
     """
     shares: dict[tuple[str, str], int] = {}
     for slot in volume.slots:
@@ -63,6 +64,8 @@ def capacity(volume: Volume, values: Mapping[str, int]) -> int:
     total = 0
     for group in volume.groups:
         data = [slot.unit for slot in group.slots if slot.role != "arbiter"]
-        least = min(values.get(u.id, 0) // shares[u.node, u.fsid] for u in data)
-        total += least * (len(data) - volume.redundancy if volume.kind == "disperse" else 1)
+        known = [values[u.id] // shares[u.node, u.fsid] for u in data if u.id in values]
+        if not known:
+            return None
+        total += min(known) * (len(data) - volume.redundancy if volume.kind == "disperse" else 1)
     return total

@@ -1,13 +1,11 @@
 """Making hosts ours, and giving them back."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from kadalu_ssh.model.channel import CallFailed
 from kadalu_ssh.operations.context import Change
 from kadalu_ssh.operations.lag import host_owner
-from kadalu_ssh.operations.phases import Env, Report, sort_answers
-from kadalu_ssh.operations.session import CallResult
+from kadalu_ssh.operations.phases import Env, Report, sort_answers, without_strangers
 
 
 @dataclass(frozen=True)
@@ -27,14 +25,14 @@ class Claim:
 
     async def do(self, env: Env) -> Report:
         if env.check:
-            return Report(
-                [
-                    Change(n, "identity", "would_change", f"claim as {self.role}")
-                    for n in self.names.values()
-                ],
-                set(self.names),
-            )
-        return await self.identity(env, "claim")
+            return Report(self._changes(self.names, "would_change"), set(self.names))
+        report = await self.identity(env, "claim")
+        report.changes += self._changes(report.done, "changed")
+        return report
+
+    def _changes(self, hosts: Iterable[str], status: str) -> list[Change]:
+        words = f"claim as {self.role}"
+        return [Change(self.names[host], "identity", status, words) for host in hosts]
 
     async def undo(self, env: Env) -> Report:
         return await self.identity(env, "release", undoing=True)
@@ -50,16 +48,10 @@ class Claim:
         }  # fmt: skip
         answers = await env.session.call("identity", params)
         if undoing:
-            answers = {host: _not_ours(answer) for host, answer in answers.items()}
+            answers = without_strangers(answers)
         good, report = sort_answers(env.session, answers)
         report.done |= set(good)
         return report
-
-
-def _not_ours(answer: CallResult) -> CallResult:
-    """A host that is another's has nothing of ours to give back."""
-    refused = isinstance(answer, CallFailed) and answer.kind == "refused"
-    return {} if refused else answer
 
 
 @dataclass(frozen=True)
@@ -77,13 +69,14 @@ class Release:
 
     async def do(self, env: Env) -> Report:
         if env.check:
-            return Report(
-                [Change(n, "identity", "would_remove", "release") for n in self.names.values()],
-                set(self.names),
-            )
+            return Report(self._changes(self.names, "would_remove"), set(self.names))
         report = await Claim(self.names).identity(env, "release")
+        report.changes += self._changes(report.done, "removed")
         report.reached |= {(host, host_owner(host)) for host in report.done}
         return report
+
+    def _changes(self, hosts: Iterable[str], status: str) -> list[Change]:
+        return [Change(self.names[host], "identity", status, "release") for host in hosts]
 
     async def undo(self, env: Env) -> Report:
         return Report()

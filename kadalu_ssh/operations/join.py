@@ -71,10 +71,22 @@ def _belonging(session: Session, facts: Json) -> list[str]:
     names = {node.name for node in session.document.nodes}
     identity = facts.get("identity")
     if identity and identity["cluster_id"] == session.document.cluster_id:
-        known = identity.get("name", "another name")
-        return [f"it is a node of this cluster already, as {known}"] if known in names else []
+        return [_member(identity, names)]
     other = facts.get("node_of")
     return [f"it is a node of cluster {other}"] if other else []
+
+
+def _member(identity: Json, names: Collection[str]) -> str:
+    """What a host that holds an identity of this very cluster is to be told."""
+    name, home = identity.get("name"), f"/var/lib/kadalu/{identity['cluster_id']}"
+    if name in names:
+        return f"it is a node of this cluster already, as {name}"
+    if identity.get("role") == "client":
+        return "it has managed mounts of this cluster: kadalu client list, then kadalu umount"
+    return (
+        f"it was a node of this cluster, as {name}, and was given up: stop what kadalu-* services "
+        f"it still runs, and remove {home}"
+    )
 
 
 def _unresolved(facts: Json) -> list[str]:

@@ -54,6 +54,15 @@ async def _change(transaction: Transaction, members: tuple[str, ...], what: str)
     return outcome
 
 
+def meta_change(old: Document, new: Document) -> str:
+    """A sentence on who keeps the state from now on, when that is somebody else."""
+    if set(old.meta_servers) == set(new.meta_servers) or not new.meta_servers:
+        return ""
+    names = {node.id: node.name for node in new.nodes}
+    keepers = ", ".join(names[meta] for meta in new.meta_servers)
+    return f" Meta servers from now on: {keepers}."
+
+
 def without_meta_server(document: Document, host_id: str) -> tuple[str, ...]:
     """The meta servers without one; when none is left, the first other node takes over."""
     left = tuple(meta for meta in document.meta_servers if meta != host_id)

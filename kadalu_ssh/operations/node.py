@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from kadalu_ssh.inventory import append_host, load
+from kadalu_ssh.inventory import Edited, load, with_host
 from kadalu_ssh.model.channel import Json
 from kadalu_ssh.model.errors import Failed, Refused
 from kadalu_ssh.model.names import check_host, split_node
@@ -12,8 +12,9 @@ from kadalu_ssh.model.records import Document, Node
 from kadalu_ssh.operations.context import Context, Outcome
 from kadalu_ssh.operations.join import with_new_nodes
 from kadalu_ssh.operations.lag import behind_by, given_up, giving_up
-from kadalu_ssh.operations.meta import without_meta_server
+from kadalu_ssh.operations.meta import meta_change, without_meta_server
 from kadalu_ssh.operations.probe import capabilities, facts_params
+from kadalu_ssh.operations.recognise import node_state, nodes_code, notices
 from kadalu_ssh.operations.session import fleet_settings, open_session
 from kadalu_ssh.operations.transaction import Hosts, Transaction, open_transaction
 from kadalu_ssh.state.document import successor
@@ -25,27 +26,34 @@ async def add(
     port: int | None = None, key: str | None = None, meta_server: bool = False,
     install: bool = False,
 ) -> Outcome:  # fmt: skip
-    """Take a host into the cluster. One that the inventory does not know is written into it."""
+    """Take a host into the cluster. One that the inventory does not know is written into it.
+
+    That is done after all checks, so that another try may give other flags.
+    """
     cluster, name = split_node(host)
-    if not ctx.settings.dry_run:
-        _write_inventory(ctx, name, address, user, port, key)
-    async with open_transaction(ctx, cluster) as transaction:
+    edited = _edited_inventory(ctx, name, address, user, port, key)
+    inventory = edited.inventory if edited else None
+    async with open_transaction(ctx, cluster, inventory=inventory) as transaction:
         document = transaction.document
         if any(node.name == name for node in document.nodes):
             raise Refused(f"{name} is a node of cluster {document.name} already")
         meta = [name] if meta_server else []
         new = await with_new_nodes(transaction.session, [name], meta, install)
         transaction.session.connect_names_of(new)
+        if edited and not ctx.settings.dry_run:
+            edited.write()
         outcome = await transaction.execute("node.add", new)
     outcome.summary = f"Node {name} was added to cluster {document.name}."
+    outcome.summary += meta_change(document, new)
     outcome.data = {"node": _row(new, new.nodes[-1])}
     return outcome
 
 
-def _write_inventory(
+def _edited_inventory(
     ctx: Context, name: str, address: str | None, user: str | None, port: int | None,
     key: str | None,
-) -> None:  # fmt: skip
+) -> Edited | None:  # fmt: skip
+    """The inventory with the host in it; None when it knows the host already."""
     given = {
         "kadalu_address": address, "ansible_user": user, "ansible_port": port,
         "ansible_ssh_private_key_file": key,
@@ -58,8 +66,7 @@ def _write_inventory(
             f"{name} is in {path} already",
             hint=f"write {', '.join(values)} there, or leave them out",
         )
-    if not known:
-        append_host(path, name, values)
+    return None if known else with_host(path, name, values)
 
 
 def _row(document: Document, node: Node) -> Json:
@@ -81,12 +88,9 @@ async def list_nodes(ctx: Context, *, status: bool) -> Outcome:
         await session.connect((node.id for node in session.document.nodes), modules=False)
         rows = []
         for node in session.document.nodes:
-            failure = session.failures.get(node.id)
-            state = {"state": "Down", "reason": failure.reason} if failure else {"state": "Up"}
-            rows.append({**_row(session.document, node), "reason": None, **state})
-        down = len(session.failures)
-    code = 0 if not down else 4 if down == len(rows) else 3
-    return Outcome(data={"nodes": rows}, exit_code=code)
+            rows.append({**_row(session.document, node), **node_state(session, node.id)})
+        warnings = notices(session)
+    return Outcome(data={"nodes": rows}, exit_code=nodes_code(rows), warnings=warnings)
 
 
 async def info(ctx: Context, *, host: str) -> Outcome:
@@ -161,15 +165,16 @@ async def remove(ctx: Context, *, host: str, lost: bool) -> Outcome:
         _refuse_used(document, node)
         if not lost:
             session.need([node.id], f"node {name} is not removed")
-        ctx.confirm(f"Remove node {name} from cluster {document.name}?")
         nodes = tuple(n for n in document.nodes if n.id != node.id)
         meta = without_meta_server(document, node.id)
         tombs = tuple(t for t in document.tombstones if t.host != node.id)
         tombs += () if lost else (giving_up(node.id, name),)
         new = successor(document, nodes=nodes, meta_servers=meta, tombstones=tombs)
+        moved = meta_change(document, new)
+        ctx.confirm(f"Remove node {name} from cluster {document.name}?{moved}")
         outcome = await transaction.execute("node.remove", new)
         outcome.take(await transaction.give_back(new))
-    outcome.summary = f"Node {name} was removed from cluster {document.name}."
+    outcome.summary = f"Node {name} was removed from cluster {document.name}.{moved}"
     outcome.data = {"node": _row(document, node)}
     return outcome
 

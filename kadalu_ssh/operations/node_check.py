@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from kadalu_ssh.model.channel import Json
-from kadalu_ssh.model.errors import Unreachable
+from kadalu_ssh.model.errors import Refused
 from kadalu_ssh.model.records import Document
 from kadalu_ssh.operations.context import Context, Outcome
 from kadalu_ssh.operations.join import install_packages
@@ -20,13 +20,18 @@ async def check_hosts(ctx: Context, names: Sequence[str], install: bool) -> Outc
     document = _document(ctx, workspace)
     known = {node.name: node.id for node in document.nodes}
     wanted = {known.get(name, f"host:{name}"): name for name in names or known}
+    if not wanted:
+        raise Refused(
+            "there are no nodes to check yet",
+            hint="name hosts of the inventory: kadalu node check HOST",
+        )
     async with session_for(ctx, workspace, document) as session:
         await session.connect_names(wanted)
         up = [host_id for host_id in wanted if host_id in session.channels]
         if install and not ctx.settings.dry_run and up:
             await install_packages(session, up)
         if not up and wanted:
-            raise Unreachable("no host answers", nodes=session.failures.values())
+            session.need(wanted, "nothing was checked")
         made = {} if ctx.settings.dry_run else await _make_directories(session, up)
         rows = await _rows(session, wanted, up, made)
     troubled = any(c["state"] == "missing" for row in rows for c in row["checks"])

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from kadalu_ssh.manifest import Manifest, Texts, manifest_for
-from kadalu_ssh.model.channel import ChannelLost, Json
+from kadalu_ssh.model.channel import CallFailed, ChannelLost, Json
 from kadalu_ssh.model.errors import NodeError
 from kadalu_ssh.model.records import Document
 from kadalu_ssh.operations.context import Change
@@ -96,6 +96,15 @@ class Phase(Protocol):
     async def do(self, env: Env) -> Report: ...
 
     async def undo(self, env: Env) -> Report: ...
+
+
+def without_strangers(answers: Mapping[str, CallResult]) -> dict[str, CallResult]:
+    """For undoing: a host that is not ours (any more, or yet) has nothing of ours to take back."""
+    return {
+        host: answer
+        for host, answer in answers.items()
+        if not (isinstance(answer, CallFailed) and answer.kind == "not_ours")
+    }
 
 
 def sort_answers(

@@ -34,6 +34,8 @@ class Session:
         self.channels: dict[str, Channel] = {}
         self.failures: dict[str, NodeError] = {}
         self._names: dict[str, str] = {}
+        self._unlisted: set[str] = set()
+        """Hosts that the inventory does not tell how to reach."""
 
     # --- looking up ---
 
@@ -82,7 +84,8 @@ class Session:
     async def connect_names(self, names: Mapping[str, str], modules: bool = True) -> None:
         """As `connect`, for hosts that are not in the document: id → inventory name."""
         self._names |= names
-        reaches = self._reaches(names)
+        self._share_channels(names)
+        reaches = self._reaches({h: n for h, n in names.items() if h not in self.channels})
         opened = await self.fleet.open(reaches.values(), self._ready, modules)
         for host_id, reach in reaches.items():
             if reach.name in opened.channels:
@@ -92,6 +95,13 @@ class Session:
                 reason = opened.failures[reach.name].reason
                 self.failures[host_id] = NodeError(reach.name, reason)
 
+    def _share_channels(self, names: Mapping[str, str]) -> None:
+        """A host that a task gave another id has one worker all the same: it holds the lock."""
+        open_ones = {c.name: c for c in self.channels.values() if not c.lost}
+        for host_id, name in names.items():
+            if name in open_ones and host_id not in self.channels:
+                self.channels[host_id] = open_ones[name]
+
     def _reaches(self, names: Mapping[str, str]) -> dict[str, Reach]:
         reaches: dict[str, Reach] = {}
         for host_id, name in names.items():
@@ -99,6 +109,7 @@ class Session:
                 reaches[host_id] = self.inventory.reach(name)
             except Refused as error:
                 self.failures[host_id] = NodeError(name, error.message)
+                self._unlisted.add(host_id)
         return reaches
 
     def _ready(self, name: str, failure: str | None) -> None:
@@ -110,7 +121,8 @@ class Session:
         down = [self.failures[h] for h in wanted if h in self.failures]
         if not down:
             return
-        error = Unreachable if len(down) == len(wanted) else Refused
+        silent = len(down) == len(wanted) and not self._unlisted.intersection(wanted)
+        error = Unreachable if silent else Refused
         raise error(f"{what}: {len(down)} of {len(wanted)} nodes cannot be reached", nodes=down)
 
     async def call(
@@ -141,21 +153,26 @@ class Session:
 
 
 @asynccontextmanager
-async def open_session(ctx: Context, cluster: str | None = None) -> AsyncIterator[Session]:
-    """The cluster named by `cluster`, else by the flags, else the only one."""
+async def open_session(
+    ctx: Context, cluster: str | None = None, inventory: Inventory | None = None
+) -> AsyncIterator[Session]:
+    """The cluster named by `cluster`, else by the flags, else the only one.
+
+    `inventory`: instead of what is in the file.
+    """
     workspace = Workspace(ctx.settings.workspace)
     _, cluster_id = workspace.resolve(cluster or ctx.settings.cluster)
     document = workspace.load(cluster_id)
-    async with session_for(ctx, workspace, document) as session:
+    async with session_for(ctx, workspace, document, inventory) as session:
         yield session
 
 
 @asynccontextmanager
 async def session_for(
-    ctx: Context, workspace: Workspace, document: Document
+    ctx: Context, workspace: Workspace, document: Document, inventory: Inventory | None = None
 ) -> AsyncIterator[Session]:
     """A session on a document that need not be saved yet."""
-    inventory = load(ctx.settings.inventory)
+    inventory = inventory or load(ctx.settings.inventory)
     for warning in inventory.warnings:
         ctx.reporter.warn(warning)
     known_hosts = workspace.directory(document.cluster_id) / "known_hosts"
@@ -169,4 +186,5 @@ def fleet_settings(ctx: Context, known_hosts: Path) -> FleetSettings:
         connect_timeout=ctx.settings.timeout,
         host_key_checking=ctx.settings.host_key_checking,
         known_hosts=known_hosts,
+        record_keys=not ctx.settings.dry_run,
     )

@@ -5,8 +5,9 @@ from typing import Literal
 
 import msgspec
 
-from kadalu_ssh.model.errors import Refused
+from kadalu_ssh.model.errors import NodeError, Refused
 from kadalu_ssh.model.records import Document
+from kadalu_ssh.operations.context import FinishedFirst, Outcome
 from kadalu_ssh.operations.lag import settled
 from kadalu_ssh.operations.phases import Env, Phase, Report
 from kadalu_ssh.operations.plans import all_hosts, phases_of
@@ -47,12 +48,31 @@ async def settle(
     way = _allowed(task, committed, way)
     session.ctx.reporter.confirm(_question(task, way))
     if way == "finish":
-        await _finish(session, quorum, task, committed)
+        left = await _finish(session, quorum, task, committed)
     else:
-        await _undo(session, quorum, task)
+        left = await _undo(session, quorum, task)
+    result: Literal["done", "undone"] = "done" if way == "finish" else "undone"
     journal = Journal(session.workspace.directory(session.document.cluster_id))
-    journal.end(task, "done" if way == "finish" else "undone", "settled after an interruption")
+    journal.end(task, result, "settled after an interruption")
+    session.ctx.reporter.warn(
+        f"an interrupted {task.title} was {_PAST[way]} first (task {task.id})"
+    )
+    if way == "finish" and task.command == session.ctx.settings.command:
+        raise _finished(task, left)
     return await quorum.read()
+
+
+_PAST: dict[Way, str] = {"finish": "finished", "undo": "undone"}
+
+
+def _finished(task: Task, pending: Sequence[NodeError]) -> FinishedFirst:
+    """The interrupted task was the very command that was given again."""
+    outcome = Outcome(
+        f"{task.title.capitalize()}: done; it was interrupted before, and is finished now.",
+        {"task": {"id": task.id, "result": "done"}},
+    )
+    outcome.missed(pending)
+    return FinishedFirst(outcome)
 
 
 def _allowed(task: Task, committed: Document | None, way: Way | None) -> Way:
@@ -71,7 +91,7 @@ def _question(task: Task, way: Way) -> str:
     )
 
 
-async def _undo(session: Session, quorum: Quorum, task: Task) -> None:
+async def _undo(session: Session, quorum: Quorum, task: Task) -> list[NodeError]:
     from kadalu_ssh.operations.transaction import undo
 
     phases = phases_of(task.operation, session.document, task.new, task.params)
@@ -86,18 +106,24 @@ async def _undo(session: Session, quorum: Quorum, task: Task) -> None:
             hint="bring these nodes back and run the command again",
         )
     await _write(session, quorum, past(task, session.document, session.document))
+    return []
 
 
-async def _finish(session: Session, quorum: Quorum, task: Task, committed: Document | None) -> None:
-    """Its remaining phases; one that had begun to commit has none."""
+async def _finish(
+    session: Session, quorum: Quorum, task: Task, committed: Document | None
+) -> list[NodeError]:
+    """Its remaining phases; one that had begun to commit has none. Returns what has to wait."""
     if committed:
-        return await _write(session, quorum, committed)
+        await _write(session, quorum, committed)
+        return []
     old, new = session.document, task.new
     phases = phases_of(task.operation, old, new, task.params)
     session.connect_names_of(new)
     await session.connect(all_hosts(phases))
     total = await _go_on(phases[task.phase :], task, Env(session, old, new, task.id))
-    return await _write(session, quorum, past(task, old, settled(new, phases, total)))
+    await _write(session, quorum, past(task, old, settled(new, phases, total)))
+    absent = [session.failures[host] for host in all_hosts(phases) if host in session.failures]
+    return [*absent, *total.failed, *total.unknown]
 
 
 async def _go_on(phases: Sequence[Phase], task: Task, env: Env) -> Report:

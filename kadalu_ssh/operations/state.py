@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from kadalu_ssh.model.errors import Failed, Refused
+from kadalu_ssh.model.errors import Locked, Refused, Unreachable
 from kadalu_ssh.model.records import Document
 from kadalu_ssh.operations.context import Context, Outcome
 from kadalu_ssh.operations.quorum import Quorum, Replicas
@@ -18,6 +18,9 @@ async def pull(ctx: Context) -> Outcome:
     async with open_session(ctx) as session:
         ours = session.document
         await session.connect(ours.meta_servers)
+        silent = [session.failures[m] for m in ours.meta_servers if m in session.failures]
+        if ours.meta_servers and len(silent) == len(ours.meta_servers):
+            raise Unreachable("nothing was fetched: no meta server answers", nodes=silent)
         found = _held_by_majority(ours, await Quorum(session, ours.meta_servers).read())
         if relation(ours, found) is Relation.OLDER:
             raise Refused(
@@ -39,7 +42,7 @@ def _held_by_majority(ours: Document, replicas: Replicas) -> Document:
     needed = majority(len(ours.meta_servers))
     held = [d for d in replicas.documents.values() if counts[digest(d)] >= needed]
     if not held:
-        raise Failed(
+        raise Locked(
             f"no document is held by {needed} of {len(ours.meta_servers)} meta servers",
             hint="bring more of them back: kadalu cluster status",
         )

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, nullcontext
 
 import msgspec
 
+from kadalu_ssh.inventory import Inventory
 from kadalu_ssh.model.errors import Failed, KadaluError, NodeError, Unknown
 from kadalu_ssh.model.records import Document
 from kadalu_ssh.operations.context import Context, Outcome
@@ -120,27 +121,25 @@ class Transaction:
         reasons = [*report.failed, *report.unknown]
         if not await self.quorum.still_held():
             raise Unknown(
-                f"{task.operation} was cut off: this command lost the cluster lock",
+                f"{task.title} was cut off: this command lost the cluster lock",
                 nodes=reasons,
                 hint="the next kadalu command, here or elsewhere, settles it (it asks, or give -y)",
             )
         if task.forward_only:
             raise Failed(
-                f"{task.operation} stopped at '{entered[-1].name}' and can only be finished",
+                f"{task.title} stopped at '{entered[-1].name}' and can only be finished",
                 nodes=reasons,
                 hint="mend the cause; the next kadalu command finishes it (it asks, or give -y)",
             )
         left = await undo(entered, env)
         if left:
             raise Unknown(
-                f"{task.operation} failed, and was not undone everywhere",
+                f"{task.title} failed, and was not undone everywhere",
                 nodes=[*reasons, *left],
                 hint="the next kadalu command settles it when these nodes answer again",
             )
         await self._take_back(task)
-        raise Failed(
-            f"{task.operation} failed at '{entered[-1].name}'; it was undone", nodes=reasons
-        )
+        raise Failed(f"{task.title} failed at '{entered[-1].name}'; it was undone", nodes=reasons)
 
     async def _take_back(self, task: Task) -> None:
         """Forget an undone task, in a way that no later work can be taken for older than it."""
@@ -221,10 +220,11 @@ Hosts = Callable[[Document], Iterable[str]]
 
 @asynccontextmanager
 async def open_transaction(
-    ctx: Context, cluster: str | None, hosts: Hosts = lambda document: ()
-) -> AsyncIterator[Transaction]:
+    ctx: Context, cluster: str | None, hosts: Hosts = lambda document: (),
+    inventory: Inventory | None = None,
+) -> AsyncIterator[Transaction]:  # fmt: skip
     """Connect the meta servers and `hosts`, hold the locks, settle what was left unfinished."""
-    async with open_session(ctx, cluster) as session:
+    async with open_session(ctx, cluster, inventory) as session:
         with hold_local_lock(ctx, session):
             async with begin(session, hosts) as transaction:
                 yield transaction

@@ -1,6 +1,6 @@
 """Making storage units, and giving them up."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,17 +62,17 @@ class DropUnits:
 
     async def do(self, env: Env) -> Report:
         if env.check:
-            return Report(
-                changes=[
-                    Change(
-                        env.session.host_name(host), f"unit:{unit['path']}", "would_remove", "wipe"
-                    )
-                    for host, units in self.units.items()
-                    for unit in units
-                ],
-                done=set(self.units),
-            )
-        return await drop_units(env, self.units, undo=False)
+            return Report(self._changes(env, self.units, "would_remove"), set(self.units))
+        report = await drop_units(env, self.units, undo=False)
+        report.changes += self._changes(env, report.done, "removed")
+        return report
+
+    def _changes(self, env: Env, hosts: Iterable[str], status: str) -> list[Change]:
+        return [
+            Change(env.session.host_name(host), f"unit:{unit['path']}", status, "wipe")
+            for host in hosts
+            for unit in self.units[host]
+        ]
 
     async def undo(self, env: Env) -> Report:
         return Report()

@@ -1,6 +1,7 @@
 """volume start | stop | delete | rename: go on with the nodes that answer, remember the others."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -11,6 +12,7 @@ from kadalu_ssh.model.names import check_name, split_volume
 from kadalu_ssh.model.records import Document, Tombstone, Volume
 from kadalu_ssh.operations.context import Context, Outcome
 from kadalu_ssh.operations.plans import volume_nodes
+from kadalu_ssh.operations.session import Session
 from kadalu_ssh.operations.transaction import Hosts, Transaction, open_transaction
 from kadalu_ssh.state.document import successor
 
@@ -93,8 +95,9 @@ async def _connected(transaction: Transaction, volume: Volume) -> list[str]:
     good, _ = session.split(await session.call("clients", params))
     seen = {c["host"] for answer in good.values() for c in _outside(answer)}
     managed = [c for c in transaction.document.clients if c.volume == volume.id]
+    hosts = {session.host_name(c.host) for c in managed}
     names = {f"{session.host_name(c.host)}:{c.path}" for c in managed}
-    return sorted(names | {host for host in seen if not _is_managed(host, names)})
+    return sorted(names | (seen - await _addresses(session, hosts)))
 
 
 def _outside(answer: Json) -> Iterator[Json]:
@@ -103,8 +106,15 @@ def _outside(answer: Json) -> Iterator[Json]:
         yield from (c for c in unit["clients"] if c["name"] not in ("glustershd", "self-heal"))
 
 
-def _is_managed(host: str, names: set[str]) -> bool:
-    return any(name.partition(":")[0] == host for name in names)
+async def _addresses(session: Session, hosts: Iterable[str]) -> set[str]:
+    """Under which a storage unit may see these hosts, as far as the names tell here."""
+    reaches = [session.inventory.reach(host) for host in hosts if host in session.inventory.hosts]
+    names = {*hosts, *(reach.host for reach in reaches), *(reach.address for reach in reaches)}
+    loop = asyncio.get_running_loop()
+    found = [loop.getaddrinfo(name, None) for name in names if name]
+    answers = await asyncio.gather(*found, return_exceptions=True)
+    resolved = {str(entry[4][0]) for a in answers if isinstance(a, list) for entry in a}
+    return resolved | {name for name in names if name}
 
 
 async def delete(ctx: Context, *, volume: str, wipe: bool = False) -> Outcome:

@@ -42,6 +42,7 @@ async def create(
     chosen = option_pairs(options)
     _confirm_two_copies(ctx, plan)
     async with open_transaction(ctx, cluster, lambda d: _nodes_named(d, plan)) as transaction:
+        _refuse_taken(transaction.document, name)
         base = await _with_missing_nodes(transaction, plan, auto_add_nodes)
         facts = await _examine(transaction.session, base, plan, allowed, same_node, name)
         new, volume = _document(base, plan, name, facts, allowed, chosen, not no_start)
@@ -53,6 +54,14 @@ async def create(
     outcome.summary = f"Volume {base.name}/{name} was {state}."
     outcome.data = {"volume": {"name": name, "id": volume.id, "state": volume.state}}
     return outcome
+
+
+def _refuse_taken(document: Document, name: str) -> None:
+    if any(volume.name == name for volume in document.volumes):
+        raise Refused(
+            f"there is a volume {name} in cluster {document.name} already",
+            hint=f"look at it: kadalu volume info {name}",
+        )
 
 
 def _volume_id(text: str | None) -> str | None:
@@ -103,13 +112,13 @@ async def _examine(
     needed = [ids[host] for host in dict.fromkeys(unit.host for unit in plan.units)]
     session.need(needed, f"volume {name} is not created")
     facts = await _facts(session, base, plan, needed)
-    reasons = [*units_in_use(base, plan), *copies_on_one_node(plan, same_node)]
+    used = list(units_in_use(base, plan))
+    reasons = [*used, *copies_on_one_node(plan, same_node)]
+    known = {(error.name, error.reason.partition(": ")[0]) for error in used}
     for host, found in facts.items():
-        paths = [unit.path for unit in plan.units if unit.host == host]
+        paths = [u.path for u in plan.units if u.host == host and (host, u.path) not in known]
         lines = [*clock_skew(found), *_glusterd(found), *check_paths(found, paths, allowed)]
         reasons += [NodeError(host, line) for line in lines]
-    if any(volume.name == name for volume in base.volumes):
-        raise Refused(f"there is a volume {name} in cluster {base.name} already", nodes=reasons)
     if reasons:
         raise Refused(f"volume {name} is not created; nothing was changed", nodes=reasons)
     return facts

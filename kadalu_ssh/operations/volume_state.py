@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from kadalu_ssh.manifest import brick_service, shd_service
 from kadalu_ssh.model.channel import Json
+from kadalu_ssh.model.errors import Unreachable
 from kadalu_ssh.model.records import Document, Slot, Volume
 from kadalu_ssh.operations.context import Context
 from kadalu_ssh.operations.health import Health, group_health, volume_health
 from kadalu_ssh.operations.plans import volume_nodes
+from kadalu_ssh.operations.recognise import notices
 from kadalu_ssh.operations.session import CallResult, Session, open_session
 from kadalu_ssh.operations.volume_view import chosen
 
@@ -24,12 +27,22 @@ class VolumeState:
     daemons: list[Json] = field(default_factory=list)
 
 
-async def observe(
-    ctx: Context, cluster: str | None, name: str | None
-) -> tuple[Document, dict[str, VolumeState]]:
-    """The document, and the state of the named volume or of all, by volume id."""
+class Observed(NamedTuple):
+    """What was seen of a cluster's volumes."""
+
+    document: Document
+    states: dict[str, VolumeState]
+    """By volume id."""
+    notices: list[str]
+
+
+async def observe(ctx: Context, cluster: str | None, name: str | None) -> Observed:
+    """The state of the named volume, or of all. Raises Unreachable when no node answers."""
     async with open_session(ctx, cluster) as session:
-        return session.document, await observe_in(session, chosen(session.document, name))
+        states = await observe_in(session, chosen(session.document, name))
+        if states and not session.channels:
+            raise Unreachable("no node answers", nodes=session.failures.values())
+        return Observed(session.document, states, notices(session))
 
 
 async def observe_in(session: Session, volumes: Sequence[Volume]) -> dict[str, VolumeState]:
@@ -102,7 +115,7 @@ def _space(seen: Json) -> Json:
     if size is None or free is None:
         return {}
     return {
-        "size": size, "free": free, "used": size - free, "inodes": inodes,
+        "size": size, "free": free, "used": seen.get("used_bytes"), "inodes": inodes,
         "inodes_free": inodes_free, "inodes_used": (inodes or 0) - (inodes_free or 0),
         "fs_type": seen.get("fs_type"), "device": seen.get("device"),
     }  # fmt: skip

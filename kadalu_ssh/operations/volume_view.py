@@ -1,6 +1,6 @@
 """volume list | info | status: what the document says, and what the nodes say."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kadalu_ssh.model.channel import Json
@@ -47,14 +47,18 @@ async def list_volumes(ctx: Context, *, status: bool) -> Outcome:
         return Outcome(data={"volumes": [_row(v) for v in _load(ctx, None).volumes]})
     from kadalu_ssh.operations.volume_state import observe
 
-    document, seen = await observe(ctx, None, None)
+    seen = await observe(ctx, None, None)
     rows = []
-    for volume in document.volumes:
-        state = seen[volume.id]
-        used = capacity(volume, {u: s.get("used", 0) for u, s in state.units.items()})
-        inodes = capacity(volume, {u: s.get("inodes_used", 0) for u, s in state.units.items()})
-        rows.append({**_row(volume), "health": state.health, "used": used, "inodes_used": inodes})
-    return Outcome(data={"volumes": rows})
+    for volume in seen.document.volumes:
+        state = seen.states[volume.id]
+        used = {name: _use(volume, state.units, name) for name in ("used", "inodes_used")}
+        rows.append({**_row(volume), "health": state.health, **used})
+    return Outcome(data={"volumes": rows}, warnings=seen.notices, exit_code=_code(rows))
+
+
+def _use(volume: Volume, units: Mapping[str, Json], key: str) -> int | None:
+    """What is used, from the units that could be asked; None when a whole group could not be."""
+    return capacity(volume, {u: s[key] for u, s in units.items() if s.get(key) is not None})
 
 
 async def info(ctx: Context, *, volume: str | None) -> Outcome:
@@ -98,11 +102,12 @@ async def status(ctx: Context, *, volume: str | None, detail: bool = False) -> O
     from kadalu_ssh.operations.volume_state import observe
 
     cluster, name = _split(volume)
-    document, seen = await observe(ctx, cluster, name)
+    seen = await observe(ctx, cluster, name)
+    document = seen.document
     nodes = {node.id: node for node in document.nodes}
     rows = []
     for found in chosen(document, name):
-        state = seen[found.id]
+        state = seen.states[found.id]
         groups = [
             {
                 "number": group.number + 1,
@@ -116,8 +121,8 @@ async def status(ctx: Context, *, volume: str | None, detail: bool = False) -> O
         ]
         row = {k: v for k, v in _row(found).items() if k not in ("size", "inodes")}
         rows.append({**row, "health": state.health, "groups": groups, "daemons": state.daemons})
-    code = 3 if _troubled(rows) else 0
-    return Outcome(data={"volumes": rows, "detail": detail}, exit_code=code)
+    data = {"volumes": rows, "detail": detail}
+    return Outcome(data=data, exit_code=_code(rows), warnings=seen.notices)
 
 
 _DETAILS = ("size", "used", "free", "inodes", "inodes_used", "inodes_free", "fs_type", "device")
@@ -127,5 +132,6 @@ def _shown(unit: Json, detail: bool) -> Json:
     return unit if detail else {k: v for k, v in unit.items() if k not in _DETAILS}
 
 
-def _troubled(rows: Iterable[Json]) -> bool:
-    return any(row["state"] == "Started" and row["health"] != "Up" for row in rows)
+def _code(rows: Iterable[Json]) -> int:
+    troubled = any(row["state"] == "Started" and row["health"] != "Up" for row in rows)
+    return 3 if troubled else 0

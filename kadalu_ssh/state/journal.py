@@ -38,6 +38,11 @@ class Task(Record, frozen=True, kw_only=True):
     forward_only: bool = False
     """A forward-only phase was entered: the task can only be finished."""
 
+    @property
+    def title(self) -> str:
+        """The operation as the user calls it: `volume create`, `mount`."""
+        return self.operation.replace(".", " ").removeprefix("client ")
+
 
 def decode_task(text: str, source: str) -> Task:
     """Raises Failed naming `source` and the field."""

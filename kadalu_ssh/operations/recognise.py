@@ -1,0 +1,69 @@
+"""Are the hosts that answer the ones the document means, and is the document the newest?
+
+Told by what every host says of itself when it is connected: no call is needed.
+"""
+
+from collections.abc import Sequence
+
+from kadalu_ssh.model.channel import Json
+from kadalu_ssh.operations.session import Session
+
+
+def _strangers(session: Session) -> dict[str, str]:
+    """Host id → why what answers there is not the node or client host that is meant."""
+    document = session.document
+    wanted = [*(node.id for node in document.nodes), *(host.id for host in document.hosts)]
+    reasons = {host: _strange(session, host) for host in wanted if host in session.channels}
+    return {host: reason for host, reason in reasons.items() if reason}
+
+
+def _strange(session: Session, host: str) -> str | None:
+    found = _membership(session, host)
+    if found is None:
+        return "it holds nothing of this cluster: reinstalled, or another host under its name?"
+    if found["node_id"] != host:
+        name = session.host_name(found["node_id"])
+        return f"the host that answers is {name}: look at DNS and the inventory"
+    return None
+
+
+def node_state(session: Session, node: str) -> Json:
+    """{"state": Up, Down or Foreign, "reason"} of a node that a connection was tried to."""
+    if failure := session.failures.get(node):
+        return {"state": "Down", "reason": failure.reason}
+    reason = _strange(session, node)
+    return {"state": "Foreign" if reason else "Up", "reason": reason}
+
+
+def nodes_code(rows: Sequence[Json]) -> int:
+    """The exit code of a listing: 3 when a node is not up, 4 when none answers."""
+    states = {row["state"] for row in rows}
+    return 4 if states == {"Down"} else 0 if states <= {"Up"} else 3
+
+
+def _membership(session: Session, host: str) -> Json | None:
+    clusters = session.channels[host].hello.get("clusters", {})
+    found: Json | None = clusters.get(session.document.cluster_id)
+    return found
+
+
+def notices(session: Session) -> list[str]:
+    """What a command that only looks should say before its answer is believed."""
+    lines = [f"{session.host_name(host)}: {why}" for host, why in _strangers(session).items()]
+    return [*lines, *_old_copy(session)]
+
+
+def _old_copy(session: Session) -> list[str]:
+    document = session.document
+    ours = (document.epoch, document.serial)
+    seen = [(_membership(session, host), host) for host in session.channels]
+    newest, host = max(
+        (((m["epoch"], m["serial"]), host) for m, host in seen if m), default=(ours, "")
+    )
+    if newest <= ours:
+        return []
+    return [
+        f"{session.host_name(host)} has seen serial {newest[1]}, and this laptop's copy has "
+        f"{ours[1]}: another command is at work, was interrupted, or the copy is old "
+        "(kadalu state pull)"
+    ]
