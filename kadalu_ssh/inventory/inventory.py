@@ -105,9 +105,15 @@ def load(path: Path) -> Inventory:
     except FileNotFoundError:
         raise Refused(
             f"there is no inventory {path}",
-            hint="kadalu node add HOST --user USER begins one; docs/inventory.md shows the keys",
+            hint="write one (docs/inventory.md shows how), or: kadalu cluster create NAME, "
+            "and then kadalu node add HOST --user USER, which writes it",
         ) from None
     return load_source(source)
+
+
+def empty(path: Path) -> Inventory:
+    """What there is before `path` is written."""
+    return load_source(Source(path, ""))
 
 
 def load_source(source: Source) -> Inventory:

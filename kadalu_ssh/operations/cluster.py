@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from kadalu_ssh.model.errors import Failed, Refused
+from kadalu_ssh.inventory import empty
+from kadalu_ssh.model.errors import Failed, Locked, Refused, Unreachable
 from kadalu_ssh.model.names import check_host, check_name, shown
 from kadalu_ssh.model.records import Document
 from kadalu_ssh.operations.context import Context, Outcome
@@ -31,7 +32,9 @@ async def init(
     workspace = _refuse_taken(ctx, check_name("cluster", name))
     hosts = [check_host(host) for host in dict.fromkeys([*meta_servers, *nodes])]
     document = Document(cluster_id=str(uuid.uuid4()), name=name)
-    async with session_for(ctx, workspace, document) as session:
+    # Without hosts there is nothing to reach: `node add` may write the inventory later.
+    inventory = None if hosts or ctx.settings.inventory.exists() else empty(ctx.settings.inventory)
+    async with session_for(ctx, workspace, document, inventory) as session:
         with hold_local_lock(ctx, session), _no_traces(workspace.directory(document.cluster_id)):
             async with begin(session, lambda document: ()) as transaction:
                 new = await with_new_nodes(session, hosts, meta_servers)
@@ -48,7 +51,7 @@ def _no_traces(directory: Path) -> Iterator[None]:
     """A cluster that did not come to be leaves nothing in the workspace."""
     try:
         yield
-    except (Refused, Failed):
+    except (Refused, Failed, Unreachable, Locked):
         shutil.rmtree(directory, ignore_errors=True)
         raise
 
