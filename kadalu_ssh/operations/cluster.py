@@ -13,7 +13,7 @@ from kadalu_ssh.model.records import Document
 from kadalu_ssh.operations.context import Context, Outcome
 from kadalu_ssh.operations.join import with_new_nodes
 from kadalu_ssh.operations.lag import behind_by, given_up, giving_up
-from kadalu_ssh.operations.recognise import node_state, nodes_code, notices
+from kadalu_ssh.operations.recognise import node_state, nodes_code, old_copy
 from kadalu_ssh.operations.session import open_session, session_for
 from kadalu_ssh.operations.transaction import begin, hold_local_lock, open_transaction
 from kadalu_ssh.state.document import successor
@@ -172,6 +172,6 @@ async def status(ctx: Context, *, name: str | None) -> Outcome:
                     "pending": len(late := behind_by(document, node.id)), "behind": late,
                 }
             )  # fmt: skip
-        warnings = notices(session)
+        warnings = old_copy(session)
     data = {"name": document.name, "id": document.cluster_id, "nodes": rows}
     return Outcome(data=data, exit_code=nodes_code(rows), warnings=warnings)

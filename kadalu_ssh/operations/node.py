@@ -14,7 +14,7 @@ from kadalu_ssh.operations.join import with_new_nodes
 from kadalu_ssh.operations.lag import behind_by, given_up, giving_up
 from kadalu_ssh.operations.meta import meta_change, without_meta_server
 from kadalu_ssh.operations.probe import capabilities, facts_params
-from kadalu_ssh.operations.recognise import node_state, nodes_code, notices
+from kadalu_ssh.operations.recognise import node_state, nodes_code, old_copy
 from kadalu_ssh.operations.session import fleet_settings, open_session
 from kadalu_ssh.operations.transaction import Hosts, Transaction, open_transaction
 from kadalu_ssh.state.document import successor
@@ -89,7 +89,7 @@ async def list_nodes(ctx: Context, *, status: bool) -> Outcome:
         rows = []
         for node in session.document.nodes:
             rows.append({**_row(session.document, node), **node_state(session, node.id)})
-        warnings = notices(session)
+        warnings = old_copy(session)
     return Outcome(data={"nodes": rows}, exit_code=nodes_code(rows), warnings=warnings)
 
 

@@ -50,10 +50,11 @@ def _membership(session: Session, host: str) -> Json | None:
 def notices(session: Session) -> list[str]:
     """What a command that only looks should say before its answer is believed."""
     lines = [f"{session.host_name(host)}: {why}" for host, why in _strangers(session).items()]
-    return [*lines, *_old_copy(session)]
+    return [*lines, *old_copy(session)]
 
 
-def _old_copy(session: Session) -> list[str]:
+def old_copy(session: Session) -> list[str]:
+    """A line when a host has seen newer work than this laptop's copy of the document."""
     document = session.document
     ours = (document.epoch, document.serial)
     seen = [(_membership(session, host), host) for host in session.channels]

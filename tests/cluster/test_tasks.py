@@ -113,6 +113,19 @@ def test_a_stop_can_only_be_finished(laptop: Workspace, clean: Bed) -> None:
     assert results == ["done"] * len(results)
 
 
+def test_the_same_command_again_finds_itself_done(laptop: Workspace, clean: Bed) -> None:
+    laptop.ok(*create("v"))
+    clean.sh("server3", HANG_STOP)
+    cut_off(
+        laptop, clean,
+        lambda: clean.ok("server3", "pgrep -x sleep") and not clean.units("server1"),
+        "volume", "stop", "v", "-y",
+    )  # fmt: skip
+    run = laptop.run("volume", "stop", "v", "-y")
+    assert run.code == 0 and "is finished now" in run.out, run.out + run.err
+    assert [clean.units(server) for server in S3] == [[], [], []]
+
+
 def test_hosts_have_a_line_for_who_changed_them(laptop: Workspace, clean: Bed) -> None:
     laptop.ok(*create("seen"))
     for server in S3:
