@@ -13,7 +13,7 @@ from kadalu_ssh.model.names import shown
 from kadalu_ssh.model.records import Document, Group, Node, Slot, Unit, Volume
 from kadalu_ssh.operations.unit_checks import Allowed
 from kadalu_ssh.volgen import default_options
-from kadalu_ssh.volgen.options import table
+from kadalu_ssh.volgen.values import why_not
 
 Place = tuple[str, str]
 """(host name, path)."""
@@ -56,14 +56,17 @@ def copies_on_one_node(plan: VolumePlan, same_node: bool) -> Iterator[NodeError]
 
 
 def option_pairs(options: Sequence[str]) -> dict[str, str]:
-    """`--option K=V` → pairs; raises Refused for an unknown key."""
-    known = {row.key for row in table()}
-    pairs = {}
+    """`--option K=V` → pairs; raises Refused with all that is wrong with them."""
+    pairs: dict[str, str] = {}
+    wrong = []
     for text in options:
         key, equals, value = text.partition("=")
-        if not equals or key not in known:
-            raise Refused(f"--option {shown(text)}: not KEY=VALUE with a known KEY")
+        reason = why_not(key, value) if equals else "write it as KEY=VALUE"
+        if reason:
+            wrong.append(NodeError(shown(key), reason))
         pairs[key] = value
+    if wrong:
+        raise Refused("these options cannot be set; nothing was changed", nodes=wrong)
     return pairs
 
 
