@@ -233,7 +233,7 @@ def test_a_host_that_is_another_node_is_refused(served: Lab) -> None:
     served.node_id = "99999999-0000-4000-8000-000000000001"
     with pytest.raises(CallFailed, match="this host is n1") as caught:
         served.converge(served.change(nodes=()))
-    assert caught.value.kind == "refused"
+    assert caught.value.kind == "not_ours"
     assert served.host.sh(TREE) == before
 
 

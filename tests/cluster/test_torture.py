@@ -1,10 +1,12 @@
 """A sample of the matrix of commands, points and faults. The whole of it: `make torture`."""
 
 import random
+from pathlib import Path
 
 import pytest
 
-from tests.cluster.bed import Bed
+from tests.cluster.bed import Bed, Workspace
+from tests.torture.race import race_of
 from tests.torture.runs import SCENARIOS, Stage
 
 QUICK = ("kill-controller", "kill-worker", "kill-node", "drop-connection")
@@ -33,3 +35,26 @@ def test_a_node_that_goes_silent(fault: str, stage: Stage) -> None:
     points = [p for p in stage.record(SCENARIOS["create"]) if p[0] != "controller"]
     where, number, what = random.Random(fault).choice(points)
     assert stage.run(SCENARIOS["create"], where, number, fault) == [], what
+
+
+def test_a_laptop_is_never_ahead_of_the_meta_servers(stage: Stage) -> None:
+    """A controller that dies before its commit reaches anybody has not saved it for itself."""
+    scenario = SCENARIOS["create"]
+    points = [p for p in stage.record(scenario) if p[0] == "controller"]
+    where, number, _ = [p for p in points if p[2] == "before Quorum.write"][-1]
+    stage.number += stage.number % 2  # judged from the laptop that was cut off
+    assert stage.run(scenario, where, number, "kill-controller", seen=_not_listed) == []
+
+
+def _not_listed(laptop: Workspace) -> list[str]:
+    names = [v["name"] for v in laptop.json("volume", "list")["volumes"]]
+    return [f"the laptop lists {names}"] if "t" in names else []
+
+
+def test_two_laptops_at_the_same_moment(clean: Bed, tmp_path: Path) -> None:
+    """Plain, with a meta server off, and with the intent of a dead controller on a minority."""
+    clean.wipe()
+    race = race_of(clean, tmp_path, ["plain", "plain", "meta-off", "minority"])
+    assert race.wrong == []
+    assert len(race.made) == 8
+    assert min(race.together) > 0.3, "they were at work at the same time"

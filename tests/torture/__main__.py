@@ -1,4 +1,5 @@
-"""`python -m tests.torture [--only create,stop] [--faults kill-node] [--sample N] [--seed N]`."""
+"""`python -m tests.torture [--only create,stop] [--faults kill-node] [--sample N] | --race N |
+--broken`."""
 
 import argparse
 import random
@@ -12,6 +13,8 @@ from pytest_docker.plugin import get_docker_services
 
 from tests.cluster.bed import CLIENT, HERE, Bed
 from tests.cluster.compose import compose_command, prepare_environment
+from tests.torture.broken import all_caught
+from tests.torture.race import race as race_rounds
 from tests.torture.runs import FAULTS, NODES, SCENARIOS, Stage
 
 
@@ -31,11 +34,16 @@ def main() -> int:
     parser.add_argument("--faults", type=words(list(FAULTS)), default=list(FAULTS))
     parser.add_argument("--sample", type=int, help="so many runs, chosen at random")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--shard", default="1/1", help="I/N: the Ith of N parts of the runs")
+    parser.add_argument("--race", type=int, help="so many rounds of two laptops, and nothing else")
+    parser.add_argument("--broken", action="store_true", help="are broken variants noticed?")
     parser.add_argument("--project", default="kadalutorture")
     given = parser.parse_args()
     prepare_environment()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
+        if given.broken:
+            return all_caught(root, given.project)
         key = root / "id_ed25519"
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
         up = [f"up -d {' '.join([*NODES, CLIENT])}"]
@@ -45,7 +53,21 @@ def main() -> int:
             bed = Bed(given.project, key, nodes=(*NODES, CLIENT))
             for node in bed.nodes:
                 bed.wait_ready(node)
-            return torture(Stage(bed, root), given)
+            return race(bed, root, given.race) if given.race else torture(Stage(bed, root), given)
+
+
+def race(bed: Bed, root: Path, rounds: int) -> int:
+    """Returns how much was wrong."""
+    done = race_rounds(bed, root, rounds)
+    for line in done.wrong:
+        print(f"    {line}", flush=True)
+    least = min(done.together)
+    print(
+        f"{rounds} rounds, {len(done.made)} volumes, {len(done.wrong)} wrong; "
+        f"both at work for at least {least:.1f} s in each",
+        flush=True,
+    )
+    return len(done.wrong)
 
 
 def torture(stage: Stage, given: argparse.Namespace) -> int:
@@ -59,6 +81,8 @@ def torture(stage: Stage, given: argparse.Namespace) -> int:
     print(f"{len(runs)} runs", flush=True)
     if given.sample and given.sample < len(runs):
         runs = random.Random(given.seed).sample(runs, given.sample)
+    part, parts = map(int, given.shard.split("/"))
+    runs = runs[part - 1 :: parts]
     failures = 0
     for name, where, number, what, fault in runs:
         began = time.monotonic()

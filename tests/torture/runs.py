@@ -153,8 +153,11 @@ class Stage:
             for line in text.splitlines()
         ]
 
-    def run(self, scenario: Scenario, where: str, number: int, fault: str) -> list[str]:
-        """What was wrong afterwards; empty when nothing was."""
+    def run(
+        self, scenario: Scenario, where: str, number: int, fault: str,
+        seen: Callable[[Workspace], list[str]] = lambda laptop: [],
+    ) -> list[str]:  # fmt: skip
+        """What was wrong afterwards; empty when nothing was. `seen`: asked before reconcile."""
         laptop, other = self.prepare(scenario)
         mark = laptop.path / "mark"
         asked = {"number": number}
@@ -181,6 +184,7 @@ class Stage:
         self.mend()
         for workspace in (laptop, other):
             workspace.inventory([*NODES, CLIENT])
+        wrong += seen(laptop)
         return wrong + self._after(laptop if self.number % 2 else other)
 
     def _ended(self, process: "subprocess.Popen[str]", fault: str) -> list[str]:
