@@ -36,6 +36,8 @@ GLOBALS: tuple[Arg, ...] = (
     arg("--lock-timeout", type=at_least(float, 0), metavar="SECONDS",
         help="to wait for the lock (30)"),
     arg("--host-key-checking", choices=("strict", "accept-new", "off"), help="(accept-new)"),
+    flag("--ask-pass", "ask for the SSH password of hosts whose inventory has none"),
+    flag("--ask-become-pass", "ask for the sudo password of hosts whose inventory has none"),
     flag("--force-no-quorum", "change the state without a majority of its replicas"),
     flag("--json", "print one JSON document"),
     arg("--mode", choices=("script",), help="script: answer yes to confirmations"),

@@ -5,6 +5,7 @@ from typing import Any
 
 from kadalu_ssh.cli.commands import Command
 from kadalu_ssh.cli.log import redacted
+from kadalu_ssh.cli.passwords import passwords_of
 from kadalu_ssh.cli.workspace import workspace_of
 from kadalu_ssh.model.errors import Refused
 from kadalu_ssh.operations.context import Settings
@@ -26,6 +27,7 @@ def settings_of(command: Command, args: dict[str, Any], words: list[str]) -> Set
     given = {key: args.pop(key) for key in _PLAIN if key in args}
     if given.get("dry_run") and not command.mutating:
         raise Refused(f"{command.title} changes nothing: it has no --dry-run")
+    given |= passwords_of(args, silent="--json" in words)
     return Settings(
         workspace=workspace,
         inventory=args.pop("inventory", None) or workspace / "inventory.yml",

@@ -35,7 +35,7 @@ def command_for(reach: Reach, user: str) -> Command:
     return Command(("sudo", "-S", "-H", "-p", prompt, *python), prompt, reach.become_password)
 
 
-_WANTS = "sudo wants a password: set ansible_become_password"
+_WANTS = "sudo wants a password: set ansible_become_password, or give --ask-become-pass"
 _SIGNS = (
     # sudo, sudo-rs, and what a shell says of a program that is not there
     ("a password is required", "sudo_password", _WANTS),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from kadalu_ssh.model.errors import NodeError
+from kadalu_ssh.model.secret import Secret
 
 HostKeyChecking = Literal["strict", "accept-new", "off"]
 
@@ -28,6 +29,9 @@ class Settings:
     """Seconds to wait for the cluster lock."""
     host_key_checking: HostKeyChecking = "accept-new"
     force_no_quorum: bool = False
+    ssh_password: Secret | None = None
+    """For hosts whose inventory has none, and so the next one."""
+    become_password: Secret | None = None
     dry_run: bool = False
     command: str = ""
     """The command line without values that may be secret: for lock holders and audit lines."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,7 @@ class Session:
         reaches: dict[str, Reach] = {}
         for host_id, name in names.items():
             try:
-                reaches[host_id] = self.inventory.reach(name)
+                reaches[host_id] = _with_passwords(self.inventory.reach(name), self.ctx)
             except Refused as error:
                 self.failures[host_id] = NodeError(name, error.message)
                 self._unlisted.add(host_id)
@@ -150,6 +151,15 @@ class Session:
         good = {h: a for h, a in answers.items() if isinstance(a, dict)}
         bad = [self.error(h, a) for h, a in answers.items() if not isinstance(a, dict)]
         return good, bad
+
+
+def _with_passwords(reach: Reach, ctx: Context) -> Reach:
+    """What was asked for, or is in the environment, where the inventory has nothing."""
+    return replace(
+        reach,
+        password=reach.password or ctx.settings.ssh_password,
+        become_password=reach.become_password or ctx.settings.become_password,
+    )
 
 
 @asynccontextmanager

@@ -8,6 +8,7 @@ import msgspec
 
 from kadalu_ssh.model.errors import Failed
 from kadalu_ssh.model.records import SCHEMA, VOLGEN_REVISION, Document
+from kadalu_ssh.state.migrate import migrated
 
 
 def encode(record: msgspec.Struct) -> str:
@@ -26,9 +27,12 @@ class NewerSchema(Failed):
 
 def decode(text: str, source: str, hint: str = HINT) -> Document:
     """Text of a document → Document. Raises Failed naming `source` and the field."""
-    _check_schema(text, source, hint)
+    older = _older(text, source, hint)
     try:
-        document = msgspec.json.decode(text, type=Document)
+        if older is None:
+            document = msgspec.json.decode(text, type=Document)
+        else:
+            document = msgspec.convert(older, Document)
     except (msgspec.MsgspecError, UnicodeError) as error:
         message = f"{source} is not a valid state document: {error}"
         raise Failed(message, hint=hint) from error
@@ -36,9 +40,11 @@ def decode(text: str, source: str, hint: str = HINT) -> Document:
     return document
 
 
-def _check_schema(text: str, source: str, hint: str) -> None:
+def _older(text: str, source: str, hint: str) -> dict[str, Any] | None:
+    """A document of an older schema, brought to ours; None when it is of ours."""
     try:
-        found: Any = json.loads(text).get("schema")
+        raw: dict[str, Any] = json.loads(text)
+        found = raw.get("schema")
     except (ValueError, AttributeError, RecursionError) as error:
         raise Failed(f"{source} is not JSON, or not whole: {error}", hint=hint) from error
     if isinstance(found, int) and found > SCHEMA:
@@ -46,6 +52,14 @@ def _check_schema(text: str, source: str, hint: str) -> None:
             f"{source} has schema {found}; this kadalu knows up to {SCHEMA}",
             hint=f"use the newer kadalu that wrote it; {hint}",
         )
+    if not isinstance(found, int) or found == SCHEMA:
+        return None
+    try:
+        return migrated(raw, SCHEMA)
+    except (KeyError, TypeError) as error:
+        raise Failed(
+            f"{source} has schema {found}, which has no way to {SCHEMA}", hint=hint
+        ) from error
 
 
 def _check_revisions(document: Document, source: str) -> None:

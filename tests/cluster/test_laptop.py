@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.bed import CLIENT, ROOT, SERVERS, Bed, Workspace
+from tests.cluster.bed import CLIENT, ROOT, SERVERS, Bed, Workspace, wait_until
 
 _HOME = "/root/laptop"
 
@@ -62,6 +62,29 @@ def test_mount_on_the_laptop_itself(laptop: Bed) -> None:
     assert not laptop.ok(CLIENT, "findmnt /mnt/mine")
     kadalu(laptop, "volume stop mine -y")
     kadalu(laptop, "volume delete mine --wipe -y")
+
+
+def test_a_timer_stops_what_should_not_run(laptop: Bed) -> None:
+    """A volume was stopped while server3 was off; its units come up with it."""
+    path = "/usr/lib/python3/dist-packages/kadalu-test.pth"
+    laptop.sh(CLIENT, f"echo {_HOME}/site > {path}")  # as an installed kadalu would be found
+    units = " ".join(f"{s}:/data1/late" for s in SERVERS[:3])
+    kadalu(laptop, f"volume create late replica 3 {units}")
+    shown = kadalu(laptop, "reconcile --install-timer --dry-run")
+    assert "Nothing was changed" in shown
+    assert "kadalu-unwanted-" in kadalu(laptop, "reconcile --install-timer")
+    timer = laptop.sh(CLIENT, "systemctl list-timers --no-legend 'kadalu-unwanted-*'")
+    assert ".timer" in timer
+    laptop.kill("server3")
+    assert "pending on: server3" in kadalu(laptop, "volume stop late -y --timeout 2 2>&1 || true")
+    laptop.start("server3")
+    wait_until(lambda: laptop.units("server3"), why="its enabled units come up")
+    service = timer.split()[-1]
+    laptop.sh(CLIENT, f"systemctl start {service}")
+    assert laptop.units("server3") == []
+    assert "late" in kadalu(laptop, "volume list")
+    laptop.sh(CLIENT, f"systemctl disable --now {service.replace('.service', '.timer')}; rm {path}")
+    kadalu(laptop, "volume delete late --wipe -y")
 
 
 @pytest.fixture

@@ -1,5 +1,12 @@
 """Ways into real hosts, and what is said of hosts that cannot be used."""
 
+import fcntl
+import os
+import pty
+import subprocess
+import termios
+from contextlib import suppress
+
 import pytest
 
 from tests.cluster.bed import SERVERS, Bed, Workspace
@@ -36,6 +43,39 @@ def test_users_with_sudo(workspace: Workspace, variables: dict[str, object]) -> 
     found = check(workspace)
     assert found["glusterfs"] == ("ok", "11.1")
     assert {state for state, _ in found.values()} <= {"ok", "fixed"}, found
+
+
+def test_a_sudo_password_from_the_environment_or_a_prompt(workspace: Workspace) -> None:
+    workspace.inventory(SERVERS, {"ansible_user": "ops"})
+    words = ("node", "check", "server1")
+    run = workspace.run(*words, env={"KADALU_BECOME_PASSWORD": "ops-password"})
+    assert run.code == 0, run.out + run.err
+    run = workspace.run(*words, env={"KADALU_BECOME_PASSWORD": "wrong"})
+    assert run.code == 4 and "sudo refused the password" in run.err
+    told = workspace.refused(*words, "--ask-become-pass")
+    assert "no terminal to ask on" in told and "KADALU_BECOME_PASSWORD" in told
+    assert typed(workspace, "ops-password", *words, "--ask-become-pass") == 0
+
+
+def typed(workspace: Workspace, answer: str, *words: str) -> int:
+    """Run kadalu on a terminal, and answer its first question; the answer must not show."""
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        workspace.command(*words), env=workspace.environment(), cwd=workspace.path,
+        stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )  # fmt: skip
+    os.close(slave)
+    shown = b""
+    with suppress(OSError):  # the terminal is gone when kadalu ends
+        while b"sudo password: " not in shown:
+            shown += os.read(master, 1024)
+        os.write(master, answer.encode() + b"\n")
+        while more := os.read(master, 1024):
+            shown += more
+    os.close(master)
+    assert answer.encode() not in shown
+    return process.wait(60)
 
 
 @pytest.mark.parametrize(
