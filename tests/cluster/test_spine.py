@@ -10,7 +10,7 @@ from tests.cluster.bed import CLIENT, SERVERS, Bed, Workspace, wait_until
 
 S3 = SERVERS[:3]
 HANG = """
-mv /usr/sbin/glusterfsd /usr/sbin/glusterfsd.away
+[ -e /usr/sbin/glusterfsd.away ] || mv /usr/sbin/glusterfsd /usr/sbin/glusterfsd.away
 printf '#!/bin/sh\nexec sleep 600\n' > /usr/sbin/glusterfsd
 chmod 755 /usr/sbin/glusterfsd
 """
@@ -46,7 +46,8 @@ def hang_in_create(laptop: Workspace, bed: Bed, name: str):  # type: ignore[no-u
     bed.sh("server3", HANG)
     process = laptop.spawn(*create(name))
     wait_until(lambda: bed.ok("server3", "pgrep -x sleep"), why="the create hangs on server3")
-    wait_until(lambda: bed.units("server1"), why="server1 has its unit")
+    for server in S3[:2]:
+        wait_until(lambda node=server: len(bed.units(node)) == 2, why=f"{server} serves")
     return process
 
 
