@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from kadalu_ssh.model.channel import Json
 from kadalu_ssh.model.errors import Failed, Locked, NodeError, Refused, Unknown
 from kadalu_ssh.model.records import Document
+from kadalu_ssh.operations.recognise import strangers
 from kadalu_ssh.operations.session import CallResult, Session
 from kadalu_ssh.state.chain import Relation, majority, relation
-from kadalu_ssh.state.document import decode, encode
+from kadalu_ssh.state.document import NewerSchema, decode, encode
 from kadalu_ssh.state.journal import Task, decode_task, utc_now, who
 
 REPLICA_HINT = (
-    "look at the others: kadalu state verify; when they are whole, remove /var/lib/kadalu/ID/meta/"
-    "document.json on that node and write it again: kadalu state push"
+    "look at the others: kadalu state verify; when most of them are whole, this writes it anew: "
+    "kadalu state push"
 )
 
 
@@ -26,6 +27,8 @@ class Replicas:
 
     documents: dict[str, Document]
     tasks: dict[str, Task]
+    unreadable: tuple[str, ...] = ()
+    """What is to be said of damaged ones; they are a minority."""
 
 
 class Quorum:
@@ -44,8 +47,17 @@ class Quorum:
         return min(whole, 1) if self.session.ctx.settings.force_no_quorum else whole
 
     def _params(self, op: str, **more: object) -> dict[str, Json]:
-        present = [m for m in self.members if m in self.session.channels]
-        return {m: {"op": op, "cluster_id": self.cluster_id, **more} for m in present}
+        return {m: {"op": op, "cluster_id": self.cluster_id, **more} for m in self.present()}
+
+    def present(self) -> list[str]:
+        """Those that answer, and are the hosts that are meant: no other gets the state."""
+        strange = self._strange()
+        return [m for m in self.members if m in self.session.channels and m not in strange]
+
+    def _strange(self) -> dict[str, str]:
+        """Nodes of the document only: one that is just being claimed holds nothing yet."""
+        nodes = {node.id for node in self.session.document.nodes}
+        return strangers(self.session, [m for m in self.members if m in nodes])
 
     # --- the lock ---
 
@@ -83,10 +95,11 @@ class Quorum:
         return refusals
 
     def _need_majority_up(self) -> None:
-        up = [m for m in self.members if m in self.session.channels]
+        up = self.present()
         if len(up) >= self.needed:
             return
         down = [self.session.failures[m] for m in self.members if m in self.session.failures]
+        down += [self.session.error(host, why) for host, why in self._strange().items()]
         raise Locked(
             f"only {len(up)} of {len(self.members)} meta servers answer; {self.needed} are needed",
             nodes=down,
@@ -108,16 +121,26 @@ class Quorum:
     # --- the replicas ---
 
     async def read(self) -> Replicas:
-        """What every reachable meta server holds. Raises Failed for one that cannot be read."""
+        """What every reachable meta server holds.
+
+        Raises Failed when those that can be read are no majority, or a newer kadalu wrote one.
+        """
         good, _ = self.session.split(await self.session.call("meta", self._params("read")))
-        documents, tasks = {}, {}
+        documents, tasks, wrong = {}, {}, []
         for member, answer in good.items():
             source = f"the replica on {self.session.host_name(member)}"
-            if answer.get("document"):
-                documents[member] = decode(answer["document"], source, REPLICA_HINT)
-            if answer.get("intent"):
-                tasks[member] = decode_task(answer["intent"], source)
-        return Replicas(documents, tasks)
+            try:
+                if answer.get("document"):
+                    documents[member] = decode(answer["document"], source, REPLICA_HINT)
+                if answer.get("intent"):
+                    tasks[member] = decode_task(answer["intent"], source)
+            except NewerSchema:
+                raise
+            except Failed as error:
+                wrong.append(error)
+                if len(good) - len(wrong) < self.needed:
+                    raise
+        return Replicas(documents, tasks, tuple(map(_unreadable, wrong)))
 
     async def write(self, document: Document | None, task: Task | None) -> None:
         """Make them durable on a majority. A None document leaves the replica's document alone.
@@ -152,9 +175,15 @@ def _holder(answer: CallResult) -> object:
     )
 
 
+def _unreadable(error: Failed) -> str:
+    return f"{error.message}; the next change writes it anew from the others"
+
+
 def compare(session: Session, replicas: Replicas) -> None:
     """Refuse to go on from a document that is not the one the meta servers hold."""
     ours = session.document
+    for line in replicas.unreadable:
+        session.ctx.reporter.warn(line)
     wrong = []
     for member, document in replicas.documents.items():
         found = relation(ours, document)

@@ -3,22 +3,20 @@
 Told by what every host says of itself when it is connected: no call is needed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from kadalu_ssh.model.channel import Json
 from kadalu_ssh.operations.session import Session
 
 
-def _strangers(session: Session) -> dict[str, str]:
+def strangers(session: Session, wanted: Iterable[str]) -> dict[str, str]:
     """Host id → why what answers there is not the node or client host that is meant."""
-    document = session.document
-    wanted = [*(node.id for node in document.nodes), *(host.id for host in document.hosts)]
     reasons = {host: _strange(session, host) for host in wanted if host in session.channels}
     return {host: reason for host, reason in reasons.items() if reason}
 
 
 def _strange(session: Session, host: str) -> str | None:
-    found = _membership(session, host)
+    found = membership(session, host)
     if found is None:
         return "it holds nothing of this cluster: reinstalled, or another host under its name?"
     if found["node_id"] != host:
@@ -41,7 +39,10 @@ def nodes_code(rows: Sequence[Json]) -> int:
     return 4 if states == {"Down"} else 0 if states <= {"Up"} else 3
 
 
-def _membership(session: Session, host: str) -> Json | None:
+def membership(session: Session, host: str) -> Json | None:
+    """{"node_id", "epoch", "serial"} as the host says it; None when it says nothing of us."""
+    if host not in session.channels:
+        return None
     clusters = session.channels[host].hello.get("clusters", {})
     found: Json | None = clusters.get(session.document.cluster_id)
     return found
@@ -49,7 +50,9 @@ def _membership(session: Session, host: str) -> Json | None:
 
 def notices(session: Session) -> list[str]:
     """What a command that only looks should say before its answer is believed."""
-    lines = [f"{session.host_name(host)}: {why}" for host, why in _strangers(session).items()]
+    document = session.document
+    hosts = [*(node.id for node in document.nodes), *(host.id for host in document.hosts)]
+    lines = [f"{session.host_name(h)}: {why}" for h, why in strangers(session, hosts).items()]
     return [*lines, *old_copy(session)]
 
 
@@ -57,7 +60,7 @@ def old_copy(session: Session) -> list[str]:
     """A line when a host has seen newer work than this laptop's copy of the document."""
     document = session.document
     ours = (document.epoch, document.serial)
-    seen = [(_membership(session, host), host) for host in session.channels]
+    seen = [(membership(session, host), host) for host in session.channels]
     newest, host = max(
         (((m["epoch"], m["serial"]), host) for m, host in seen if m), default=(ours, "")
     )

@@ -12,6 +12,7 @@ from kadalu_ssh.model.errors import Failed, Refused, Unreachable
 from kadalu_ssh.model.names import shown
 from kadalu_ssh.model.records import Document
 from kadalu_ssh.operations.context import Context
+from kadalu_ssh.operations.recognise import membership
 from kadalu_ssh.operations.replicas import Holding, holdings
 from kadalu_ssh.operations.session import Session, session_for
 from kadalu_ssh.state.adopt import usable_index
@@ -25,6 +26,8 @@ _SOURCE = "from"
 class Found:
     held: dict[str, Holding]
     """By host id: every meta server that a document names, and the node that was asked first."""
+    seen: dict[str, tuple[int, int]]
+    """Node name → (epoch, serial) of the newest work that it says it has seen."""
     new_keys: str
     """Lines of known_hosts: the hosts that were met for the first time."""
 
@@ -34,7 +37,8 @@ async def find(ctx: Context, workspace: Workspace, source: str) -> Found:
     with TemporaryDirectory(prefix="kadalu-") as scratch:
         async with _session(ctx, workspace, Path(scratch)) as (session, keys, known):
             held = await _gather(session, await _first(session, workspace, source))
-        return Found(held, (read_text(keys) or "")[len(known) :])
+            seen = await _seen(session, held)
+        return Found(held, seen, (read_text(keys) or "")[len(known) :])
 
 
 @asynccontextmanager
@@ -119,6 +123,14 @@ async def _gather(session: Session, first: Holding) -> dict[str, Holding]:
         for document in documents:
             session.connect_names_of(document)
         held |= {host: _own(session, h) for host, h in (await holdings(session, missing)).items()}
+
+
+async def _seen(session: Session, held: dict[str, Holding]) -> dict[str, tuple[int, int]]:
+    """Every node that a document names is asked for the newest work that it has seen."""
+    nodes = {n.id: n.name for h in held.values() if h.document for n in h.document.nodes}
+    await session.connect(nodes, modules=False)
+    answers = {name: membership(session, node) for node, name in nodes.items()}
+    return {name: (m["epoch"], m["serial"]) for name, m in answers.items() if m}
 
 
 def _own(session: Session, held: Holding) -> Holding:

@@ -49,10 +49,9 @@ def _lacking(session: Session, quorum: Quorum, replicas: Replicas) -> dict[str, 
     _refuse_unfinished(session, replicas)
     _refuse_fork(session, replicas)
     mark, found = digest(session.document), replicas.documents
-    present = [member for member in quorum.members if member in session.channels]
     return {
         member: found.get(member)
-        for member in present
+        for member in quorum.present()
         if member not in found or digest(found[member]) != mark
     }
 

@@ -11,7 +11,7 @@ from kadalu_ssh.model.names import check_host
 from kadalu_ssh.model.records import Document
 from kadalu_ssh.operations.context import Change, Context, Outcome
 from kadalu_ssh.operations.replicas import Holding
-from kadalu_ssh.operations.state_find import find, keep_keys
+from kadalu_ssh.operations.state_find import Found, find, keep_keys
 from kadalu_ssh.state.adopt import Local, adopt, local_copy
 from kadalu_ssh.state.chain import majority
 from kadalu_ssh.state.document import digest
@@ -25,6 +25,8 @@ async def recover(ctx: Context, *, source: str, accept_stale: bool) -> Outcome:
     document = held_by_majority(found.held)
     if document is None:
         document = _stale(ctx, found.held.values(), accept_stale)
+    elif not accept_stale:
+        _refuse_outdated(document, found)
     if not document.nodes:
         raise Refused(f"cluster {document.name} was deleted at serial {document.serial}")
     local = _no_newer(local_copy(workspace, document.cluster_id), document)
@@ -49,6 +51,22 @@ def held_by_majority(held: Mapping[str, Holding]) -> Document | None:
         if document and _holders(marks, mark, document) >= majority(len(document.meta_servers))
     ]  # fmt: skip
     return max(good, key=_place, default=None)
+
+
+def _refuse_outdated(document: Document, found: Found) -> None:
+    """A node that left the meta servers long ago is a majority of itself.
+
+    Work of a task that is recorded, and was not finished, is no sign of that.
+    """
+    known = max([_place(document), *(_place(h.task.new) for h in found.held.values() if h.task)])
+    newer = {name: place for name, place in found.seen.items() if place > known}
+    if newer:
+        raise Refused(
+            f"serial {document.serial} is what these meta servers hold, but nodes have seen more",
+            nodes=[NodeError(n, f"has seen serial {place[1]}") for n, place in newer.items()],
+            hint="name a node that is a meta server now: kadalu state recover --from NODE; or "
+            "take it all the same: --accept-stale",
+        )
 
 
 def _holders(marks: Mapping[str, str], mark: str, document: Document) -> int:

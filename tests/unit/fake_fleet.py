@@ -1,5 +1,6 @@
 """Nodes without SSH: the real node modules, one directory per node, in this process."""
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace, TracebackType
@@ -24,6 +25,8 @@ class FakeNodes:
     def __init__(self, root: Path, names: Iterable[str]) -> None:
         self.root = root
         self.modules = {name: load(root / name) for name in names}
+        for name in self.modules:
+            self.home(name)
         self.down: set[str] = set()
         self.calls: list[tuple[str, str, Json]] = []
         lines = ["all:", "  hosts:", *(f"    {name}:" for name in self.modules)]
@@ -34,7 +37,10 @@ class FakeNodes:
 
     def home(self, name: str, cluster_id: str = CLUSTER) -> Path:
         path = self.root / name / "lib" / cluster_id / "meta"
-        path.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            path.mkdir(parents=True)
+            identity = {"cluster_id": cluster_id, "node_id": node_id(name), "name": name}
+            (path.parent / "identity.json").write_text(json.dumps(identity))
         return path
 
     def give(self, name: str, document: Document | str) -> None:
@@ -83,13 +89,13 @@ class FakeFleet:
 
 
 class FakeChannel:
-    hello: Json = {}  # noqa: RUF012
     lost = False
 
     def __init__(self, nodes: FakeNodes, name: str) -> None:
         self.nodes = nodes
         self.name = name
         self.context = FakeContext()
+        self.hello: Json = {"clusters": nodes.modules[name]["common"].memberships()}
 
     async def call(self, module: str, params: Any, **_: Any) -> Json:
         self.nodes.calls.append((self.name, module, dict(params)))

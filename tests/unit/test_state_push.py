@@ -14,7 +14,7 @@ from kadalu_ssh.operations.context import Outcome
 from kadalu_ssh.state.document import encode, successor
 from kadalu_ssh.state.index import Index
 from kadalu_ssh.state.workspace import Workspace
-from tests.unit.fake_fleet import CLUSTER, FakeNodes, context, document_of
+from tests.unit.fake_fleet import CLUSTER, FakeNodes, context, document_of, node_id
 from tests.unit.node_modules import FakeContext
 
 S3 = ("server1", "server2", "server3")
@@ -120,10 +120,27 @@ def test_unfinished_work_comes_first(nodes: FakeNodes) -> None:
     assert (nodes.home("server3") / "intent.json").exists()
 
 
-def test_a_damaged_replica_is_not_written_over(nodes: FakeNodes) -> None:
+def test_a_damaged_replica_is_written_anew_when_the_others_are_whole(nodes: FakeNodes) -> None:
     nodes.give("server2", "{")
+    outcome = push(nodes)
+    assert outcome.data["written"] == ["server2"]
+    assert nodes.replica("server2") == nodes.replica("server1")
+
+
+def test_two_damaged_replicas_are_too_many(nodes: FakeNodes) -> None:
+    for name in ("server2", "server3"):
+        nodes.give(name, "{")
     error = refused(nodes, Failed)
-    assert "server2 is not JSON" in error.message and "state verify" in str(error.hint)
+    assert "server3 is not JSON" in error.message and "state verify" in str(error.hint)
+
+
+def test_a_host_that_is_another_gets_no_replica(nodes: FakeNodes) -> None:
+    """DNS or the inventory leads to the wrong place: `server2` is answered by another node."""
+    nodes.give("server2", FIRST)
+    path = nodes.home("server2").parent / "identity.json"
+    path.write_text(json.dumps({"cluster_id": CLUSTER, "node_id": node_id("server9")}))
+    push(nodes)
+    assert nodes.replica("server2") == encode(FIRST)
 
 
 def test_a_lock_that_another_holds(nodes: FakeNodes) -> None:

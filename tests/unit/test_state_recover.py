@@ -30,6 +30,7 @@ def nodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeNodes:
     """All three hold serial 5; the workspace has an inventory and nothing else."""
     made = FakeNodes(tmp_path, [*S3, "server4"])
     made.install(monkeypatch)
+    shutil.rmtree(made.root / "server4" / "lib")
     for name in S3:
         claim(made, name)
         made.give(name, NOW)
@@ -264,3 +265,15 @@ def test_the_flag_is_required(
     assert "--from" in capsys.readouterr().err
     assert main(["-C", str(nodes.root), "state", "recover", "--from", "server1"]) == 0
     assert capsys.readouterr().out == "Cluster prod is at serial 5 in this workspace.\n"
+
+
+def test_a_node_that_left_long_ago_is_no_majority_of_itself(nodes: FakeNodes) -> None:
+    """server4 was the only meta server once; the others have seen much since."""
+    claim(nodes, "server4")
+    alone = msgspec.structs.replace(NOW, serial=1, meta_servers=(node_id("server4"),))
+    four = document_of(*S3, "server4").nodes
+    nodes.give("server4", msgspec.structs.replace(alone, nodes=four))
+    (nodes.home("server1").parent / "fence.json").write_text('{"epoch": 1, "serial": 5}')
+    error = refused(nodes, "server4")
+    assert [(n.name, n.reason) for n in error.nodes] == [("server1", "has seen serial 5")]
+    assert recover(nodes, "server4", stale=True).data["cluster"]["serial"] == 1
