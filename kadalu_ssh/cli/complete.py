@@ -104,6 +104,7 @@ def _sources(names: Names) -> Sources:
         "nodes": names.host_list, "meta_servers": names.host_list,
         "cluster": lambda _: names.clusters(), "old": lambda _: names.clusters(),
         "name": lambda _: names.clusters(), "source": lambda _: names.hosts(),
+        "keys": lambda _: names.options(), "key": lambda _: ["all", *names.options()],
         "words": lambda _: [*_TYPES, *(f"{node}:/" for node in names.nodes())],
         "target": lambda _: [f"{host}:/" for host in names.hosts()],
     }  # fmt: skip

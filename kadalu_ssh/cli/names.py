@@ -44,6 +44,12 @@ class Names:
         except (KadaluError, OSError):
             return []
 
+    def options(self) -> list[str]:
+        """Keys of volume options."""
+        from kadalu_ssh.operations.option_words import known_keys
+
+        return known_keys()
+
     def host_list(self, prefix: str) -> list[str]:
         """For `A,B,C`: what is typed already, and one host more."""
         head, comma, _ = prefix.rpartition(",")

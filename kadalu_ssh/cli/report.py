@@ -25,7 +25,7 @@ def print_outcome(
         print_json(_document(command, outcome))
         return
     if command.render and outcome.data:
-        room = "render_state" if command.noun == "state" else "render"
+        room = _room(command)
         render = getattr(import_module(f"kadalu_ssh.cli.{room}"), command.render)
         print(render(safe(outcome.data)) or clean(outcome.summary))
     if outcome.dry_run:
@@ -36,6 +36,12 @@ def print_outcome(
             _print_changes(outcome.changes, paint)
         print(clean(outcome.summary))
     _print_asides(outcome, paint)
+
+
+def _room(command: Command) -> str:
+    if command.operation.startswith("volume_options:"):
+        return "render_options"
+    return "render_state" if command.noun == "state" else "render"
 
 
 def _print_asides(outcome: Outcome, paint: Paint) -> None:

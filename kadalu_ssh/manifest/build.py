@@ -17,6 +17,7 @@ from kadalu_ssh.model.records import (
 from kadalu_ssh.templates import render
 from kadalu_ssh.volgen import brick_volfile, client_volfile, shd_volfile
 
+_RELOADS = 11
 _UNIT_DIR = "/etc/systemd/system"
 _TRANSIENT_UNIT_DIR = "/run/systemd/system"
 
@@ -112,7 +113,7 @@ class _Builder:
         log = self.paths.log_file("brick", unit.id)
         values = {"unit": unit, "log": log, **self._process("b", unit.id)}
         self._service_file(owner, service, "brick", node, volume, volfile, values)
-        self._service(owner, service, started, volfile, log, [f"unit:{unit.id}"])
+        self._service(owner, service, node, started, volfile, log, [f"unit:{unit.id}"])
 
     def _shd(self, owner: str, volume: Volume, node: Node) -> None:
         volfile = self.paths.volfile("shd", volume.id)
@@ -122,7 +123,7 @@ class _Builder:
         log = self.paths.log_file("shd", volume.id)
         values = {"log": log, **self._process("s", volume.id)}
         self._service_file(owner, service, "shd", node, volume, volfile, values)
-        self._service(owner, service, volume.state == "started", volfile, log, [])
+        self._service(owner, service, node, volume.state == "started", volfile, log, [])
 
     def _process(self, kind: str, identity: str) -> dict[str, str]:
         return {
@@ -145,12 +146,13 @@ class _Builder:
         self.manifest.file(owner, f"{_UNIT_DIR}/{service}", text, systemd=True)
 
     def _service(
-        self, owner: str, name: str, running: bool, volfile: str, log: str, requires: list[str]
-    ) -> None:
+        self, owner: str, name: str, node: Node, running: bool, volfile: str, log: str,
+        requires: list[str],
+    ) -> None:  # fmt: skip
         files = [volfile, f"{_UNIT_DIR}/{name}"]
         self.manifest.service(
             owner, name, enabled=running, running=running, requires=requires,
-            files=files, critical=True, log=log,
+            files=files, critical=True, log=log, reload=_read_again(node, volfile),
         )  # fmt: skip
 
     # --- mounts ---
@@ -172,7 +174,13 @@ class _Builder:
         self.manifest.mount(
             owner, client.path, unit_name=name, persist=client.persist,
             boot_id=client.boot_id, files=[volfile, f"{directory}/{name}"], log=log,
+            reload=_read_again(host, volfile),
         )  # fmt: skip
+
+
+def _read_again(host: Node | ClientHost, volfile: str) -> list[str]:
+    """Files that a running process reads again at SIGHUP: GlusterFS does so from 11 on."""
+    return [volfile] if host.capabilities.release >= _RELOADS else []
 
 
 def _slots_on(volume: Volume, node_id: str) -> Iterator[tuple[Group, Slot]]:

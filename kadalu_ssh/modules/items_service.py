@@ -25,13 +25,14 @@ class Plan(object):
         self.start = item["running"] and not self.running
         self.stop = not item["running"] and self.running
         self.restart = False
+        self.reload = False
         self.enable = item["enabled"] and not systemd.is_enabled(state)
         self.disable = not item["enabled"] and systemd.is_enabled(state)
         self.critical = critical
         self.log_size = logs.size(item.get("log"))
 
     def words(self):
-        verbs = ("enable", "disable", "start", "stop", "restart")
+        verbs = ("enable", "disable", "start", "stop", "restart", "reload")
         return ", ".join(verb for verb in verbs if getattr(self, verb))
 
     def failure(self, state, complaints):
@@ -60,7 +61,9 @@ def _plan(job, item):
         job.report(item, "blocked", reason="it runs, and this command does not stop it")
         return None
     if name in job.ledger.pending and plan.running and not plan.stop:
-        plan.restart = not plan.critical or name in job.may_restart
+        changed = job.ledger.pending[name]["files"]
+        plan.reload = set(changed) <= set(item.get("reload", []))
+        plan.restart = not plan.reload and (not plan.critical or name in job.may_restart)
     if not plan.words():
         job.report(item, "ok")
         return None
@@ -73,7 +76,7 @@ def _carry_out(job, plans):
     for plan in plans:
         reason = plan.failure(states[plan.name], complaints)
         if reason is None:
-            if plan.start or plan.stop or plan.restart:
+            if plan.start or plan.stop or plan.restart or plan.reload:
                 job.ledger.pending.pop(plan.name, None)
             job.did(plan.item, plan.words())
         else:
@@ -103,6 +106,8 @@ def _calls(plans):
         yield change, [name for name in changed if name not in acted], ()
         yield act, [name for name in acted if name not in changed], ()
     yield "restart", [p.name for p in plans if p.restart], ()
+    # Not `reload`: mount units have none. GlusterFS reads its volfile again at this signal.
+    yield "kill", [p.name for p in plans if p.reload], ("--signal=HUP",)
 
 
 def reload_if_needed(job):

@@ -15,12 +15,12 @@ from kadalu_ssh.operations.phases import Phase, Report
 
 def settled(document: Document, phases: Iterable[Phase], report: Report) -> Document:
     """The document with what hosts confirmed taken out, and what they missed written down."""
-    owners = {owner_of(v) for v in document.volumes} | {owner_of(c) for c in document.clients}
+    there = set(_places(document))
     known = {(b.host, b.owner): b for b in document.behind}
     for place in _expected(phases) - report.reached:
         host, owner = place
         known.setdefault(place, Behind(host=host, owner=owner, serial=document.serial))
-    left = (b for b in known.values() if b.owner in owners and _is(b.host, document))
+    left = (b for b in known.values() if (b.host, b.owner) in there)
     behind = tuple(
         sorted(
             (b for b in left if (b.host, b.owner) not in report.reached),
@@ -42,8 +42,12 @@ def _expected(phases: Iterable[Phase]) -> set[tuple[str, str]]:
     }
 
 
-def _is(host: str, document: Document) -> bool:
-    return host in {node.id for node in document.nodes} | {h.id for h in document.hosts}
+def _places(document: Document) -> Iterator[tuple[str, str]]:
+    """(host, owner) of everything that there is."""
+    for volume in document.volumes:
+        yield from ((slot.unit.node, owner_of(volume)) for slot in volume.slots)
+    for client in document.clients:
+        yield client.host, owner_of(client)
 
 
 def _confirmed(tomb: Tombstone, report: Report) -> bool:

@@ -101,6 +101,17 @@ def _volume_start(old: Document, new: Document, params: Params) -> list[Phase]:
     ]  # fmt: skip
 
 
+def _volume_set(old: Document, new: Document, params: Params) -> list[Phase]:
+    """Nodes and mounts get new volfiles; those of GlusterFS 11 read them at once."""
+    volume = _find(new, params["volume"])
+    mounts = [client for client in new.clients if client.volume == volume.id]
+    hosts = (*volume_nodes(volume), *(client.host for client in mounts))
+    owners = (owner_of(volume), *(owner_of(client) for client in mounts))
+    return [
+        Converge(tuple(dict.fromkeys(hosts)), owners, name="write volfiles", tolerant=True)
+    ]  # fmt: skip
+
+
 def _volume_stop(old: Document, new: Document, params: Params) -> list[Phase]:
     volume = _find(new, params["volume"])
     return [
@@ -162,6 +173,7 @@ _BUILDERS: dict[str, Builder] = {
     "node.update": _nothing,
     "node.remove": _nothing,
     "volume.create": _volume_create,
+    "volume.set": _volume_set,
     "volume.start": _volume_start,
     "volume.stop": _volume_stop,
     "volume.delete": _volume_delete,

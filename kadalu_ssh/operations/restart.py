@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from kadalu_ssh.manifest import brick_service, owner_of, shd_service
 from kadalu_ssh.model.errors import KadaluError
 from kadalu_ssh.model.records import Document, Group, Unit, Volume
+from kadalu_ssh.operations.connected import connected
 from kadalu_ssh.operations.converge_phase import Scope, converge
 from kadalu_ssh.operations.heal import launch_heal, pending_heals
 from kadalu_ssh.operations.health import write_quorum
@@ -118,10 +119,24 @@ async def _until_healed(env: Env, brick: _Brick) -> str | None:
         await asyncio.sleep(_PAUSE)
 
 
+async def _not_back(env: Env, brick: _Brick) -> list[str]:
+    """Hosts that are connected to the other units of the group, and not (again) to this one.
+
+    A client tries every three seconds: before it is back, the next restart would leave it too few.
+    """
+    clients = await connected(env.session, brick.volume)
+    hosts = {unit: {c["host"] for c in found} for unit, found in clients.items()}
+    others = [s.unit.id for s in brick.group.slots if s.unit.id != brick.unit.id]
+    elsewhere = set().union(*(hosts.get(unit, set()) for unit in others))
+    return sorted(elsewhere - hosts.get(brick.unit.id, set()))
+
+
 async def _unhealed(env: Env, brick: _Brick) -> str | None:
     up = (await observe_in(env.session, [brick.volume]))[brick.volume.id].up
     if not up.get(brick.unit.id):
         return "it is not up"
+    if late := await _not_back(env, brick):
+        return f"{', '.join(late)} are not connected to it again yet"
     try:
         pending = await pending_heals(env.session, brick.volume)
     except KadaluError as error:

@@ -31,6 +31,8 @@ class Transaction:
         self.ctx = session.ctx
         self.quorum = quorum
         self.check = session.ctx.settings.dry_run
+        self.restarts: dict[str, tuple[str, ...]] = {}
+        """Host → services that run with files that the last change replaced under them."""
         self._joining: Quorum | None = None
 
     @property
@@ -61,6 +63,7 @@ class Transaction:
     async def _carry_out(self, phases: Sequence[Phase], task: Task, env: Env) -> Outcome:
         await self._save(None, task)
         report = await self._run(phases, task, env)
+        self.restarts = report.restarts
         unsaved = await self._commit(settled(env.new, phases, report))
         return outcome_of(report, [*self._absent(phases), *unsaved])
 

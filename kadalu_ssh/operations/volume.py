@@ -1,15 +1,15 @@
 """volume start | stop | delete | rename: go on with the nodes that answer, remember the others."""
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import msgspec
 
-from kadalu_ssh.manifest import Paths
 from kadalu_ssh.model.channel import Json
 from kadalu_ssh.model.errors import Refused, Unreachable
 from kadalu_ssh.model.names import check_name, split_volume
 from kadalu_ssh.model.records import Document, Tombstone, Volume
+from kadalu_ssh.operations.connected import OWN_DAEMONS, connected
 from kadalu_ssh.operations.context import Context, Outcome
 from kadalu_ssh.operations.plans import volume_nodes
 from kadalu_ssh.operations.session import Session
@@ -81,29 +81,17 @@ async def stop(ctx: Context, *, volume: str) -> Outcome:
 async def _connected(transaction: Transaction, volume: Volume) -> list[str]:
     """Clients of the volume: managed mounts by name, others as its storage units see them."""
     session = transaction.session
-    paths = Paths(transaction.document.cluster_id)
-    sockets: dict[str, list[Json]] = {}
-    for slot in volume.slots:
-        unit = slot.unit
-        sockets.setdefault(unit.node, []).append(
-            {
-                "unit_id": unit.id, "sock": paths.socket("b", unit.id), "path": unit.path,
-                "volname": volume.xlator_name,
-            }
-        )  # fmt: skip
-    params = {node: {"sockets": listed} for node, listed in sockets.items()}
-    good, _ = session.split(await session.call("clients", params))
-    seen = {c["host"] for answer in good.values() for c in _outside(answer)}
+    answers = await connected(session, volume)
+    seen = {c["host"] for clients in answers.values() for c in clients if _is_outside(c)}
     managed = [c for c in transaction.document.clients if c.volume == volume.id]
     hosts = {session.host_name(c.host) for c in managed}
     names = {f"{session.host_name(c.host)}:{c.path}" for c in managed}
     return sorted(names | (seen - await _addresses(session, hosts)))
 
 
-def _outside(answer: Json) -> Iterator[Json]:
-    """Clients that are not the volume's own daemons. GlusterFS 10 does not tell them apart."""
-    for unit in answer["units"]:
-        yield from (c for c in unit["clients"] if c["name"] not in ("glustershd", "self-heal"))
+def _is_outside(client: Json) -> bool:
+    """Not the volume's own daemon. GlusterFS 10 does not tell them apart."""
+    return client["name"] not in OWN_DAEMONS
 
 
 async def _addresses(session: Session, hosts: Iterable[str]) -> set[str]:

@@ -20,7 +20,8 @@ def brick_volfile(
     volume: Volume, slot: Slot, node: Node, shared_brick_count: int, timestamp_file: str
 ) -> str:
     """Volfile of one storage unit; `shared_brick_count` units of its volume share a file system."""
-    return text_of(brick_graph(volume, slot, node, shared_brick_count, timestamp_file))
+    graph = brick_graph(volume, slot, node, shared_brick_count, timestamp_file)
+    return text_of(graph, volume.options)
 
 
 def client_volfile(
@@ -32,14 +33,15 @@ def client_volfile(
     directories of a volume before its clients are given a new group. A `leaving` group is there,
     and dht is told to put nothing new on it.
     """
-    return text_of(client_graph(volume, nodes, release, trusted=trusted, with_adding=with_adding))
+    graph = client_graph(volume, nodes, release, trusted=trusted, with_adding=with_adding)
+    return text_of(graph, volume.options)
 
 
 def shd_volfile(volume: Volume, nodes: Nodes) -> str:
     """Volfile of a self-heal daemon, with credentials. Both releases take the same."""
-    return text_of(shd_graph(volume, nodes))
+    return text_of(shd_graph(volume, nodes), volume.options)
 
 
 def rebalance_volfile(volume: Volume, nodes: Nodes) -> str:
     """Volfile of a rebalance process, with credentials. Both releases take the same."""
-    return text_of(rebalance_graph(volume, nodes))
+    return text_of(rebalance_graph(volume, nodes), volume.options)

@@ -8,7 +8,7 @@ builders look at it, or name it in `also`.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import NamedTuple
 
@@ -49,6 +49,20 @@ def _defaults() -> dict[str, str]:
 
 
 _NONE: Mapping[str, str] = {}
+
+
+def is_raw(key: str) -> bool:
+    """`cluster/distribute.some-option`: an xlator's own name of an option, in no table."""
+    return "/" in key and "." in key
+
+
+def apply_raw(graph: Iterable[Xlator], options: Mapping[str, str]) -> None:
+    """Add raw options to every xlator of their type."""
+    raw = {key.rpartition(".")[::2]: value for key, value in options.items() if is_raw(key)}
+    for (kind, option), value in raw.items():
+        for xlator in graph:
+            if xlator.type == kind:
+                xlator.options[option] = value
 
 
 def apply(xlator: Xlator, options: Mapping[str, str], also: Mapping[str, str] = _NONE) -> Xlator:

@@ -71,6 +71,14 @@ def why_not(key: str, value: str) -> str | None:
     return None if good else f"{value!r} is none of what it takes: {kind.takes}"
 
 
+def number_of(key: str, value: str) -> int:
+    """The number that a value of a counted or measured option stands for; it has to be good."""
+    kind = kinds()[key]
+    if kind.type == "SIZET":
+        return _measure(value.upper(), _UNITS) or 0
+    return int(value, 0) if value.startswith("0x") else int(value)
+
+
 # --- one check per type ---
 
 

@@ -14,6 +14,14 @@ make more groups. UNIT is HOST:PATH or HOST:PORT:PATH, with [] around an IPv6 ad
 
 _DEVICES = "for units on devices (not supported yet)"
 
+_NO_RESTART = flag("--no-restart", "GlusterFS 10: leave it for the next start of each service")
+
+_SET = """\
+KEY may be short where that is clear: ping-timeout. What can be set: kadalu volume options.
+PROFILE is one of virt, distributed-virt, gluster-block, db-workload, metadata-cache, nl-cache,
+samba. GlusterFS 11 takes changes at once, mounts too. On 10 storage units are restarted one of a
+group at a time, when nothing waits to be healed; mounts have to be made anew."""
+
 VOLUMES = (
     Command(
         "volume", "create", "make a volume and start it",
@@ -53,6 +61,25 @@ VOLUMES = (
             (VOLUME,), mutating=True),
     Command("volume", "delete", "forget a stopped volume", "kadalu volume delete vol1 --wipe",
             "volume:delete", (VOLUME, flag("--wipe", "erase its data")), mutating=True),
+    Command("volume", "set", "set options of a volume",
+            "kadalu volume set vol1 performance.cache-size 256MB network.ping-timeout 20",
+            "volume_options:set_options",
+            (VOLUME, arg("words", metavar="KEY VALUE", nargs="+", help="or: group PROFILE"),
+             _NO_RESTART,
+             flag("--force", "permit XLATOR.OPTION, which is in no table and is not checked")),
+            mutating=True, notes=_SET),
+    Command("volume", "reset", "take options of a volume back to their defaults",
+            "kadalu volume reset vol1 performance.cache-size", "volume_options:reset",
+            (VOLUME, arg("keys", metavar="KEY", nargs="*", help="options"),
+             arg("--all", dest="everything", action="store_true", help="every option"),
+             _NO_RESTART), mutating=True),
+    Command("volume", "get", "show options of a volume", "kadalu volume get vol1 all",
+            "volume_options:get",
+            (VOLUME, arg("key", metavar="KEY", nargs="?", help="one option, or: all")),
+            "volume_get"),
+    Command("volume", "options", "show what can be set", "kadalu volume options 'cluster.*'",
+            "volume_options:list_options",
+            (arg("pattern", nargs="?", help="part of a name, or a pattern"),), "volume_options"),
     Command("volume", "rename", "give a volume another name", "kadalu volume rename vol1 homes",
             "volume:rename", (VOLUME, arg("new", metavar="NEW", help="its new name")),
             mutating=True),

@@ -1,0 +1,27 @@
+"""Who is connected to the storage units of a volume, as the units say."""
+
+from kadalu_ssh.manifest import Paths
+from kadalu_ssh.model.channel import Json
+from kadalu_ssh.model.records import Volume
+from kadalu_ssh.operations.session import Session
+
+OWN_DAEMONS = ("glustershd", "self-heal")
+"""Names of clients that are the volume's own. (GlusterFS 10 does not tell them apart.)"""
+
+
+async def connected(session: Session, volume: Volume) -> dict[str, list[Json]]:
+    """Unit id → its clients, of the units that answer; rows as `modules/clients.py` has them."""
+    paths = Paths(session.document.cluster_id)
+    sockets: dict[str, list[Json]] = {}
+    for slot in volume.slots:
+        unit = slot.unit
+        sockets.setdefault(unit.node, []).append(
+            {
+                "unit_id": unit.id, "sock": paths.socket("b", unit.id), "path": unit.path,
+                "volname": volume.xlator_name,
+            }
+        )  # fmt: skip
+    params = {node: {"sockets": listed} for node, listed in sockets.items()}
+    good, _ = session.split(await session.call("clients", params))
+    rows = [row for answer in good.values() for row in answer["units"] if not row["reason"]]
+    return {row["unit_id"]: row["clients"] for row in rows}
