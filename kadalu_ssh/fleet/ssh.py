@@ -1,6 +1,7 @@
 """One SSH connection to one host, and one process on it."""
 
 import asyncio
+import errno
 import os
 import random
 from contextlib import suppress
@@ -22,6 +23,7 @@ from kadalu_ssh.fleet.settings import (
 )
 from kadalu_ssh.model.reach import Reach
 
+_NO_WAY = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN)
 _CIPHERS = "^aes128-gcm@openssh.com,aes256-gcm@openssh.com"
 """First choice: asyncssh needs a third of the Python calls per packet of ChaCha20 for them."""
 
@@ -156,7 +158,7 @@ def _network(error: Exception, where: str, seconds: float) -> ConnectError:
         return ConnectError("refused", f"connection refused ({where})")
     if "getaddrinfo" in text or "Name or service" in text or "resolution" in text:
         return ConnectError("unresolved", f"its name does not resolve: {where.rpartition(':')[0]}")
-    if "Host is down" in text or "No route" in text or "unreachable" in text:
+    if getattr(error, "errno", None) in _NO_WAY or "unreachable" in text:
         return ConnectError("refused", f"no route to {where}")
     return ConnectError("error", f"{where}: {text or type(error).__name__}")
 

@@ -59,12 +59,10 @@ async def _with_host(transaction: Transaction, host: str, path: str) -> tuple[Do
     await session.connect_names({host_id: host})
     session.need([host_id], "nothing was mounted")
     facts = await _facts(session, host_id, path)
-    wrong = [
-        NodeError(host, line) for line in [*obstacles(facts, node=False), *_bad_dir(facts, path)]
-    ]
-    if any((c.host, c.path) == (host_id, path) for c in document.clients):
-        wrong.append(NodeError(host, f"{path} has a managed mount already: kadalu client list"))
-    if wrong:
+    ours = any((c.host, c.path) == (host_id, path) for c in document.clients)
+    taken = [f"{path} has a managed mount already: kadalu client list"]
+    lines = [*obstacles(facts, node=False), *(taken if ours else _bad_dir(facts, path))]
+    if wrong := [NodeError(host, line) for line in lines]:
         raise Refused("nothing was mounted", nodes=wrong)
     new_host = ClientHost(id=host_id, name=host, capabilities=capabilities(facts))
     hosts = document.hosts if host in known else (*document.hosts, new_host)

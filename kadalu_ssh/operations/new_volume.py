@@ -35,7 +35,8 @@ def units_in_use(document: Document, plan: VolumePlan) -> Iterator[NodeError]:
     for unit in plan.units:
         for host, path, what in taken:
             if host == unit.host and _overlap(path, unit.path):
-                yield NodeError(host, f"{unit.path}: overlaps {path}, a storage unit of {what}")
+                verb = "is already" if path == unit.path else f"overlaps {path},"
+                yield NodeError(host, f"{unit.path}: {verb} a storage unit of {what}")
 
 
 def _overlap(one: str, other: str) -> bool:

@@ -1,6 +1,6 @@
 """Making storage units, and giving them up."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,17 +62,8 @@ class DropUnits:
 
     async def do(self, env: Env) -> Report:
         if env.check:
-            return Report(self._changes(env, self.units, "would_remove"), set(self.units))
-        report = await drop_units(env, self.units, undo=False)
-        report.changes += self._changes(env, report.done, "removed")
-        return report
-
-    def _changes(self, env: Env, hosts: Iterable[str], status: str) -> list[Change]:
-        return [
-            Change(env.session.host_name(host), f"unit:{unit['path']}", status, "wipe")
-            for host in hosts
-            for unit in self.units[host]
-        ]
+            return Report(_wipes(env, self.units, "would_remove"), set(self.units))
+        return await drop_units(env, self.units, undo=False)
 
     async def undo(self, env: Env) -> Report:
         return Report()
@@ -96,4 +87,14 @@ async def drop_units(env: Env, units: Mapping[str, Sequence[Json]], undo: bool) 
     good, report = sort_answers(env.session, await env.session.call("drop_unit", params, 600))
     report.done |= set(good)
     report.wiped |= {(host, unit["unit_id"]) for host in good for unit in units[host]}
+    if not undo:
+        report.changes += _wipes(env, {host: units[host] for host in good}, "removed")
     return report
+
+
+def _wipes(env: Env, units: Mapping[str, Sequence[Json]], status: str) -> list[Change]:
+    return [
+        Change(env.session.host_name(host), f"unit:{unit['path']}", status, "wipe")
+        for host, listed in units.items()
+        for unit in listed
+    ]

@@ -131,7 +131,7 @@ def _refuse_delete(document: Document, volume: Volume) -> None:
     mounts = [client for client in document.clients if client.volume == volume.id]
     if mounts:
         raise Refused(
-            f"volume {volume.name} has {len(mounts)} managed mounts",
+            f"volume {volume.name} is mounted by kadalu ({len(mounts)})",
             hint=f"see them: kadalu client list {volume.name}; then: kadalu umount HOST:DIR",
         )
 
