@@ -194,6 +194,18 @@ def heal_info(data: Data) -> str:
     return "\n".join([*lines, f"Total entries to heal: {data['total']}"])
 
 
+def heal_statistics(data: Data) -> str:
+    rows = [
+        (
+            c["unit"], c["type"].lower(), c["began"], "running" if c["running"] else c["ended"],
+            c["healed"], c["failed"], c["split_brain"],
+        )
+        for c in data["crawls"]
+    ]  # fmt: skip
+    headers = ["Storage unit", "Crawl", "Began", "Ended", "Healed", "Failed", "Split-brain"]
+    return table(headers, rows) if rows else "No crawls yet."
+
+
 def reconcile(data: Data) -> str:
     if "nodes" not in data:
         return ""

@@ -10,10 +10,19 @@ from common import ModuleError
 
 _OPERATIONS = {"info": [], "summary": ["info-summary"], "split-brain": ["split-brain-info"]}
 _LAUNCH = {"start": 1, "full": 2}
+_STATISTICS = 7
+_FIELDS = {
+    "statistics_crawl_type": "type", "statistics_strt_time": "began",
+    "statistics_end_time": "ended", "statistics_healed_cnt": "healed",
+    "statistics_heal_failed_cnt": "failed", "statistics_sb_cnt": "split_brain",
+    "statistics_inprogress": "running",
+}  # fmt: skip
 # What info-summary makes of a brick that is not connected.
 _MANGLED = re.compile(r"^Failed to process entries completely\. |totalNumberOfEntries\d*$|[()]")
 # A self-heal daemon that has just started refuses until its graph is up. Seconds.
 _PATIENCE = 10.0
+# One that runs tries every three to reach a unit that was away.
+_RECONNECT = 4.0
 # glfsheal writes its log there, whatever it is told.
 _LOGS = "/var/log/glusterfs"
 
@@ -25,15 +34,40 @@ def run(params, ctx):
 
     start | full: {"sockets": [{"sock", "xlators": [names]}]}: tell self-heal daemons to crawl
     → {"daemons": [{"sock", "reason": text | None, "status": {child: text}}]}.
+    statistics: as start; → {"daemons": [{"sock", "reason", "crawls": [{"group", "unit", "number",
+    "type", "began", "ended", "healed", "failed", "split_brain", "running"}]}]}: what they have done
+    since they were started; `unit` is its place in the group, times are the host's own text.
     resolve: {"volume", "volfile", "glfsheal", "policy": "bigger-file" | "latest-mtime" |
     "source-brick", "source": "HOST:PATH" (source-brick), "file": path in the volume} → {"output"}.
     """
     if params["op"] in _LAUNCH:
         return {"daemons": [_launch(params, daemon, ctx) for daemon in params["sockets"]]}
+    if params["op"] == "statistics":
+        return {"daemons": [_statistics(daemon) for daemon in params["sockets"]]}
     if params["op"] == "resolve":
         return _resolve(params, ctx)
-    status, out, err = _glfsheal(params, ctx, _OPERATIONS[params["op"]] + ["--xml"])
-    return {"bricks": [_brick(node) for node in _answer(status, out, err).iter("brick")]}
+    bricks = _bricks(params, ctx, params["op"])
+    if params["op"] == "info":
+        _mark_split_brains(bricks, _bricks(params, ctx, "split-brain"))
+    return {"bricks": bricks}
+
+
+def _bricks(params, ctx, op):
+    status, out, err = _glfsheal(params, ctx, _OPERATIONS[op] + ["--xml"])
+    return [_brick(node) for node in _answer(status, out, err).iter("brick")]
+
+
+def _mark_split_brains(bricks, split):
+    """As XML, glfsheal's list says of no entry that its copies blame each other: a second one
+    has those only.
+    """
+    found = {brick["name"]: {entry["gfid"] for entry in brick["entries"]} for brick in split}
+    for brick in bricks:
+        mine = [e for e in brick["entries"] if e["gfid"] in found.get(brick["name"], ())]
+        for entry in mine:
+            entry["state"] = "split-brain"
+        if brick["connected"]:
+            brick["split_brain"] = len(mine)
 
 
 def _glfsheal(params, ctx, words):
@@ -60,8 +94,6 @@ def _brick(node):
     connected = status == "Connected"
     entries = [_entry(file) for file in node.findall("file")]
     split_brain = _count(node.findtext("numberOfEntriesInSplitBrain"))
-    if split_brain is None and connected:
-        split_brain = sum(1 for entry in entries if entry["state"] == "split-brain")
     return {
         "name": node.findtext("name") or "",
         "status": "connected" if connected else "disconnected",
@@ -96,11 +128,49 @@ def _entry(file):
     return {"path": path, "gfid": file.get("gfid"), "state": state}
 
 
-def _launch(params, daemon, ctx):
-    values = {"xl-op": _LAUNCH[params["op"]], "count": len(daemon["xlators"])}
+def _asked(operation, daemon):
+    """The xlators of the daemon's graph that `operation` is for."""
+    values = {"xl-op": operation, "count": len(daemon["xlators"])}
     for number, name in enumerate(daemon["xlators"]):
         values["xl-%d" % number] = name
         values[name] = number
+    return values
+
+
+def _statistics(daemon):
+    answer = {"sock": daemon["sock"], "reason": None, "crawls": []}
+    try:
+        found = rpc.call(daemon["sock"], rpc.TRANSLATOR_OP, "", _asked(_STATISTICS, daemon))
+        answer["crawls"] = _crawls(found)
+    except OSError as error:
+        answer["reason"] = "the self-heal daemon does not run (%s)" % error.strerror
+    except ModuleError as error:
+        answer["reason"] = error.reason
+    return answer
+
+
+def _crawls(found):
+    """`statistics_healed_cnt-GROUP-UNIT-NUMBER` and the like → a row per crawl, in order."""
+    rows = {}
+    for key, value in found.items():
+        name, _, place = key.partition("-")
+        if name in _FIELDS and re.match(r"^\d+-\d+-\d+$", place):
+            rows.setdefault(tuple(int(n) for n in place.split("-")), {})[name] = value.strip()
+    return [_crawl_row(place, rows[place]) for place in sorted(rows)]
+
+
+def _crawl_row(place, row):
+    group, unit, number = place
+    made = {"group": group, "unit": unit, "number": number}
+    for name, field in _FIELDS.items():
+        value = row.get(name, "")
+        made[field] = int(value or 0) if name.endswith("_cnt") else value
+    made["running"] = made["running"] == "1"
+    return made
+
+
+def _launch(params, daemon, ctx):
+    values = _asked(_LAUNCH[params["op"]], daemon)
     answer = {"sock": daemon["sock"], "reason": None, "status": {}}
     try:
         answer["status"] = _patiently(lambda: _crawl(daemon["sock"], values), ctx)
@@ -127,17 +197,18 @@ def _why_not(said):
 
 
 def _patiently(ask, ctx):
-    """Ask until the daemon has a unit connected."""
-    end = time.monotonic() + _PATIENCE
+    """Ask until it has begun, or is not going to: its own unit may just be on its way back."""
+    began = time.monotonic()
     while True:
         ctx.check_cancelled()
+        waited = time.monotonic() - began
         try:
             found = ask()
-            late = time.monotonic() > end
-            if late or any("not connected" not in line for line in found.values()):
+            others = any("not connected" not in line for line in found.values())
+            if _why_not(found.values()) is None or waited > (_RECONNECT if others else _PATIENCE):
                 return found
         except ModuleError:
-            if time.monotonic() > end:
+            if waited > _PATIENCE:
                 raise
         time.sleep(0.1)
 

@@ -1,5 +1,7 @@
 """heal info: what waits to be healed, from glfsheal on one node of the volume."""
 
+import asyncio
+
 from kadalu_ssh.manifest import Paths
 from kadalu_ssh.model.channel import Json
 from kadalu_ssh.model.errors import Failed, NodeError, Refused, Unreachable
@@ -10,20 +12,39 @@ from kadalu_ssh.operations.plans import volume_nodes
 from kadalu_ssh.operations.recognise import notices
 from kadalu_ssh.operations.session import Session, open_session
 
+_WATCH_SECONDS = 2.0
 
-async def info(ctx: Context, *, volume: str, summary: bool = False) -> Outcome:
-    """Entries per unit; with `summary`, counts only. Exit 3 when a unit could not be asked."""
+
+async def info(ctx: Context, *, volume: str, summary: bool = False, watch: bool = False) -> Outcome:
+    """Entries per unit; with `summary`, counts only. Exit 3 when a unit could not be asked.
+
+    With `watch`, when nothing waits any more, or only what is in split-brain, which stays.
+    """
     cluster, name = split_volume(volume)
     async with open_session(ctx, cluster) as session:
         found = session.volume(name)
-        _refuse(found)
+        refuse_unhealable(found)
         await session.connect(volume_nodes(found))
+        if watch:
+            await _until_healed(session, found)
         answer = await _ask(session, found, "summary" if summary else "info")
         warnings = notices(session)
     units = [_unit(session.document, brick, summary) for brick in answer["bricks"]]
     counts = [unit["count"] for unit in units]
     data = {"volume": found.name, "units": units, "total": _total(session, found, units)}
     return Outcome(data=data, exit_code=3 if None in counts else 0, warnings=warnings)
+
+
+async def _until_healed(session: Session, volume: Volume) -> None:
+    while True:
+        bricks = (await _ask(session, volume, "summary"))["bricks"]
+        waiting = sum(max(0, (b["count"] or 0) - (b["split_brain"] or 0)) for b in bricks)
+        away = sum(b["count"] is None for b in bricks)
+        if not waiting and not away:
+            return
+        text = f"{waiting} entries to heal" + (f", {away} units do not answer" if away else "")
+        session.ctx.reporter.progress("", text)
+        await asyncio.sleep(_WATCH_SECONDS)
 
 
 def _total(session: Session, volume: Volume, units: list[Json]) -> int:
@@ -50,7 +71,7 @@ async def start(ctx: Context, *, volume: str, full: bool = False) -> Outcome:
     cluster, name = split_volume(volume)
     async with open_session(ctx, cluster) as session:
         found = session.volume(name)
-        _refuse(found)
+        refuse_unhealable(found)
         await session.connect(volume_nodes(found))
         failures = [session.failures[n] for n in volume_nodes(found) if n in session.failures]
         if ctx.settings.dry_run:
@@ -66,17 +87,24 @@ async def start(ctx: Context, *, volume: str, full: bool = False) -> Outcome:
 
 async def launch_heal(session: Session, volume: Volume, op: str = "start") -> list[NodeError]:
     """Tell every self-heal daemon of the volume; returns those that could not be told."""
-    kind = "disperse" if volume.kind == "disperse" else "replicate"
-    xlators = [f"{volume.xlator_name}-{kind}-{group.number}" for group in volume.groups]
-    sock = Paths(session.document.cluster_id).socket("s", volume.id)
-    params = {"op": op, "sockets": [{"sock": sock, "xlators": xlators}]}
-    answers = await session.call("heal", dict.fromkeys(volume_nodes(volume), params))
-    good, bad = session.split(answers)
+    good, bad = await ask_daemons(session, volume, op)
     told = {host: answer["daemons"][0]["reason"] for host, answer in good.items()}
     return [*bad, *(session.error(host, reason) for host, reason in told.items() if reason)]
 
 
-def _refuse(volume: Volume) -> None:
+async def ask_daemons(
+    session: Session, volume: Volume, op: str
+) -> tuple[dict[str, Json], list[NodeError]]:
+    """Every self-heal daemon of the volume, through its socket; as Session.split."""
+    kind = "disperse" if volume.kind == "disperse" else "replicate"
+    xlators = [f"{volume.xlator_name}-{kind}-{group.number}" for group in volume.groups]
+    sock = Paths(session.document.cluster_id).socket("s", volume.id)
+    params = {"op": op, "sockets": [{"sock": sock, "xlators": xlators}]}
+    return session.split(await session.call("heal", dict.fromkeys(volume_nodes(volume), params)))
+
+
+def refuse_unhealable(volume: Volume) -> None:
+    """Raise Refused for a volume without copies, or one that does not run."""
     if not volume.heals:
         raise Refused(f"volume {volume.name} has no copies: there is nothing to heal")
     if volume.state != "started":
@@ -86,22 +114,28 @@ def _refuse(volume: Volume) -> None:
 
 
 async def _ask(session: Session, volume: Volume, op: str) -> Json:
-    """The first node that can tell; glfsheal talks to all units itself."""
+    return await run_glfsheal(session, volume, {"op": op})
+
+
+async def run_glfsheal(session: Session, volume: Volume, what: Json) -> Json:
+    """On the first node that can: it talks to all units itself. Raises Failed, Unreachable."""
     paths = Paths(session.document.cluster_id)
     glfsheal = {node.id: node.capabilities.glfsheal for node in session.document.nodes}
     errors = [session.failures[n] for n in volume_nodes(volume) if n in session.failures]
     for node in volume_nodes(volume):
         params = {
-            "op": op, "volume": volume.xlator_name, "glfsheal": glfsheal[node],
+            **what, "volume": volume.xlator_name, "glfsheal": glfsheal[node],
             "volfile": paths.volfile("trusted", volume.id),
         }  # fmt: skip
         answers = await session.call("heal", {node: params}, limit=300)
         good, bad = session.split(answers)
-        errors += bad
         if good:
             return good[node]
+        if bad and what["op"] == "resolve":
+            raise Failed(bad[0].reason)  # the same anywhere else
+        errors += bad
     error = Unreachable if not session.channels else Failed
-    raise error(f"nothing could be learnt about heals of volume {volume.name}", nodes=errors)
+    raise error(f"no node could do it for volume {volume.name}", nodes=errors)
 
 
 def _unit(document: Document, brick: Json, summary: bool) -> Json:

@@ -126,6 +126,12 @@ class Session:
         error = Unreachable if silent else Refused
         raise error(f"{what}: {len(down)} of {len(wanted)} nodes cannot be reached", nodes=down)
 
+    def need_one(self, host_ids: Iterable[str], what: str) -> None:
+        """Raise as `need` does, only when not one of `host_ids` answers."""
+        wanted = list(host_ids)
+        if not any(host in self.channels for host in wanted):
+            self.need(wanted, what)
+
     async def call(
         self, module: str, params: Mapping[str, Mapping[str, Any]], limit: float = 60.0
     ) -> dict[str, CallResult]:

@@ -14,13 +14,19 @@ INFO = """<?xml version="1.0" encoding="UTF-8" standalone="yes"?>
 <cliOutput><healInfo><bricks>
   <brick hostUuid="22222222-0000-4000-8000-000000000001"><name>n1:/data1/b1</name>
     <file gfid="00000000-0000-0000-0000-000000000001">/</file>
-    <file gfid="07ee342f-06c5-4000-9368-5402c353f1bb">/d/f5 - Is in split-brain</file>
+    <file gfid="07ee342f-06c5-4000-9368-5402c353f1bb">/d/f5</file>
     <file gfid="757db524-f490-4d64-9b6c-15063b58e2b2">&lt;gfid:757db524-f490-4d64-9b6c-15063b58e2b2&gt; - Possibly undergoing heal</file>
     <status>Connected</status><numberOfEntries>3</numberOfEntries></brick>
   <brick hostUuid="-"><name>n2:/data2/b2</name>
     <status>Transport endpoint is not connected</status><numberOfEntries>-</numberOfEntries></brick>
 </bricks></healInfo><opRet>0</opRet><opErrno>0</opErrno><opErrstr/></cliOutput>
 """  # noqa: E501
+SPLIT_BRAINS = """<cliOutput><healInfo><bricks>
+  <brick hostUuid="2"><name>n1:/data1/b1</name>
+    <file gfid="07ee342f-06c5-4000-9368-5402c353f1bb">/d/f5</file>
+    <status>Connected</status><numberOfEntries>1</numberOfEntries></brick>
+</bricks></healInfo></cliOutput>
+"""
 SUMMARY = """<cliOutput><healInfo><bricks>
   <brick hostUuid="2"><name>n1:/b1</name><status>Connected</status>
     <totalNumberOfEntries>9</totalNumberOfEntries>
@@ -49,6 +55,8 @@ class Glfsheal(FakeContext):
         self.argv: list[str] = []
 
     def command(self, argv: list[str], **options: Any) -> tuple[int, str, str]:
+        if "split-brain-info" in argv:  # in XML, only this list tells
+            return 0, SPLIT_BRAINS, ""
         self.argv = argv
         return self.answer
 

@@ -1,0 +1,70 @@
+"""Heals that need a hand, and what the daemons say of their own work."""
+
+import pytest
+
+from tests.cluster.bed import CLIENT, SERVERS, Bed, Workspace, wait_until
+
+S2, S3 = SERVERS[:2], SERVERS[:3]
+STOP, START = (
+    "systemctl stop 'kadalu-brick-*'",
+    ("systemctl start $(cd /etc/systemd/system && ls -d kadalu-brick-*)"),
+)
+
+
+@pytest.fixture(scope="module")
+def split(shared: Workspace, clean: Bed) -> Workspace:
+    """Two copies of /f and /g that blame each other: each was written while the other was away."""
+    shared.ok("volume", "create", "two", "replica", "2", *(f"{s}:/data1/two" for s in S2), "-y")
+    shared.ok("mount", "two", f"{CLIENT}:/mnt/two")
+    clean.sh(CLIENT, "echo 0 >/mnt/two/f; echo 0 >/mnt/two/g")
+    for away, there, text in (("server1", "server2", "one"), ("server2", "server1", "longer")):
+        clean.sh(away, STOP)  # first: were both up, the one would heal the other
+        clean.sh(there, START)
+        wait_until(lambda node=there: clean.serves(node, CLIENT), why="the client is connected")
+        wait_until(lambda words=text: clean.ok(CLIENT, f"echo {words} >/mnt/two/f"))
+        wait_until(lambda words=text: clean.ok(CLIENT, f"echo {words} >/mnt/two/g"))
+    clean.sh("server2", START)
+    wait_until(lambda: clean.serves("server2", CLIENT), why="both are back")
+    wait_until(lambda: _split_brains(shared) == 2, why="it is seen")
+    return shared
+
+
+def _split_brains(workspace: Workspace) -> int:
+    run = workspace.run("heal", "info", "two", "--json")
+    counts = [unit["split_brain"] or 0 for unit in run.json["units"]] if run.code == 0 else [0]
+    return max(counts)
+
+
+def test_a_split_brain_is_ended_by_whoever_is_right(split: Workspace, clean: Bed) -> None:
+    assert not clean.ok(CLIENT, "cat /mnt/two/f"), "neither copy is given out"
+    told = split.refused("heal", "resolve", "two", "/f", "--policy", "newest")
+    assert "source-unit=server1:/data1/two" in told
+    assert "needs a confirmation" in split.refused(
+        "heal", "resolve", "two", "/f", "--policy", "bigger-file"
+    )
+    split.ok("heal", "resolve", "two", "/f", "--policy", "bigger-file", "-y")
+    split.ok("heal", "resolve", "two", "/g", "--policy", "source-unit=server2:/data1/two", "-y")
+    for server in S2:
+        assert clean.sh(server, "cat /data1/two/f /data1/two/g") == "longer\none\n"
+    assert clean.sh(CLIENT, "cat /mnt/two/f /mnt/two/g") == "longer\none\n"
+    assert _split_brains(split) == 0
+    told = split.refused("heal", "resolve", "two", "/f", "--policy", "bigger-file", "-y", code=1)
+    assert "not in split-brain" in told
+
+
+def test_watching_a_heal_and_its_statistics(split: Workspace, clean: Bed) -> None:
+    split.ok("volume", "create", "v", "replica", "3", *(f"{s}:/data2/v" for s in S3))
+    split.ok("mount", "v", f"{CLIENT}:/mnt/v")
+    brick = clean.sh("server3", "cd /etc/systemd/system && ls kadalu-brick-*").split()[-1]
+    clean.sh("server3", f"systemctl stop {brick}")
+    clean.sh(CLIENT, "for i in 1 2 3 4 5; do echo $i >/mnt/v/f$i; done")
+    waiting = split.run("heal", "info", "v", "--summary", "--json")
+    assert waiting.code == 3, "a unit is away"
+    clean.sh("server3", f"systemctl start {brick}")
+    split.ok("heal", "start", "v")
+    done = split.json("heal", "info", "v", "--watch")
+    assert done["total"] == 0
+    assert clean.sh("server3", "cat /data2/v/f5") == "5\n"
+    crawls = split.json("heal", "statistics", "v")["crawls"]
+    assert sum(crawl["healed"] for crawl in crawls) >= 5
+    assert {crawl["unit"] for crawl in crawls} <= {f"{s}:/data2/v" for s in S3}
