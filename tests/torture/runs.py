@@ -32,6 +32,7 @@ class Scenario:
 SCENARIOS = {
     "create": Scenario(CREATE),
     "start": Scenario(["volume", "start", "t"], [[*CREATE, "--no-start"]]),
+    "set": Scenario(["volume", "set", "t", "server.event-threads", "3"], [CREATE]),
     "stop": Scenario(["volume", "stop", "t", "-y"], [CREATE]),
     "delete": Scenario(["volume", "delete", "t", "--wipe", "-y"], [[*CREATE, "--no-start"]]),
     "mount": Scenario(MOUNT, [CREATE], CLIENT),
