@@ -151,6 +151,8 @@ class Tombstone(Record, frozen=True, kw_only=True):
     port: int | None = None
     volume: str | None = None
     wipe: bool = False
+    undo: bool = False
+    """The unit was being made when the host went away, and perhaps never was: no data is in it."""
 
 
 class Behind(Record, frozen=True, kw_only=True):

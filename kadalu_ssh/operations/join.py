@@ -84,8 +84,8 @@ def _member(identity: Json, names: Collection[str]) -> str:
     if identity.get("role") == "client":
         return "it has managed mounts of this cluster: kadalu client list, then kadalu umount"
     return (
-        f"it was a node of this cluster, as {name}, and was given up: stop what kadalu-* services "
-        f"it still runs, and remove {home}"
+        f"it was a node of this cluster, as {name}, and was given up: kadalu reconcile, if it was "
+        f"not given up as lost; else stop what kadalu-* services it still runs, and remove {home}"
     )
 
 

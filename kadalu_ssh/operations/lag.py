@@ -52,7 +52,8 @@ def _places(document: Document) -> Iterator[tuple[str, str]]:
 
 def _confirmed(tomb: Tombstone, report: Report) -> bool:
     gone = (tomb.host, tomb.owner) in report.reached
-    return gone and (not tomb.wipe or (tomb.host, tomb.unit) in report.wiped)
+    ends = tomb.wipe or tomb.undo
+    return gone and (not ends or (tomb.host, tomb.unit) in report.wiped)
 
 
 # --- hosts that are given up themselves ---

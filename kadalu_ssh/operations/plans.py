@@ -102,14 +102,19 @@ def _volume_start(old: Document, new: Document, params: Params) -> list[Phase]:
 
 
 def _volume_set(old: Document, new: Document, params: Params) -> list[Phase]:
-    """Nodes and mounts get new volfiles; those of GlusterFS 11 read them at once."""
+    """Nodes and mounts get new volfiles; those of GlusterFS 11 read them at once.
+
+    Mounts come after: one that auth.allow had turned away can only be made again then.
+    """
     volume = _find(new, params["volume"])
     mounts = [client for client in new.clients if client.volume == volume.id]
-    hosts = (*volume_nodes(volume), *(client.host for client in mounts))
-    owners = (owner_of(volume), *(owner_of(client) for client in mounts))
-    return [
-        Converge(tuple(dict.fromkeys(hosts)), owners, name="write volfiles", tolerant=True)
-    ]  # fmt: skip
+    phases: list[Phase] = [
+        Converge(volume_nodes(volume), (owner_of(volume),), name="write volfiles", tolerant=True)
+    ]
+    hosts = tuple(dict.fromkeys(client.host for client in mounts))
+    owners = tuple(owner_of(client) for client in mounts)
+    more = Converge(hosts, owners, name="write volfiles of mounts", tolerant=True)
+    return [*phases, more] if mounts else phases
 
 
 def _volume_stop(old: Document, new: Document, params: Params) -> list[Phase]:

@@ -80,12 +80,17 @@ async def _repair(ctx: Context, limit: Sequence[str], upgrade: bool) -> Outcome:
 
 
 async def _wipe(env: Env, report: Report) -> Report:
-    """Units of deleted volumes whose data was to go, where their services are gone now."""
-    units: dict[str, list[Json]] = {}
-    for tomb in env.new.tombstones:
-        if tomb.wipe and (tomb.host, tomb.owner) in report.reached:
-            units.setdefault(tomb.host, []).append(_unit_of(tomb))
-    return await drop_units(env, units, undo=False) if units else Report()
+    """Units that were to go, where their services are gone now: wiped, or their making undone."""
+    total = Report()
+    for undo in (False, True):
+        units: dict[str, list[Json]] = {}
+        for tomb in env.new.tombstones:
+            ends = tomb.undo if undo else tomb.wipe
+            if ends and (tomb.host, tomb.owner) in report.reached:
+                units.setdefault(tomb.host, []).append(_unit_of(tomb))
+        if units:
+            total.add(await drop_units(env, units, undo))
+    return total
 
 
 def _unit_of(tomb: Tombstone) -> Json:

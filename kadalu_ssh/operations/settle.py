@@ -9,6 +9,7 @@ from kadalu_ssh.model.errors import NodeError, Refused
 from kadalu_ssh.model.records import Document
 from kadalu_ssh.operations.context import FinishedFirst, Outcome
 from kadalu_ssh.operations.lag import settled
+from kadalu_ssh.operations.owed import owed
 from kadalu_ssh.operations.phases import Env, Phase, Report
 from kadalu_ssh.operations.plans import all_hosts, phases_of
 from kadalu_ssh.operations.quorum import Quorum, Replicas
@@ -57,6 +58,8 @@ async def settle(
     session.ctx.reporter.warn(
         f"an interrupted {task.title} was {_PAST[way]} first (task {task.id})"
     )
+    for error in left:
+        session.ctx.reporter.warn(f"{error.name} was away: kadalu reconcile, when it answers again")
     if way == "finish" and task.command == session.ctx.settings.command:
         raise _finished(task, left)
     return await quorum.read()
@@ -98,15 +101,16 @@ async def _undo(session: Session, quorum: Quorum, task: Task) -> list[NodeError]
     entered = phases[: task.phase + 1]
     session.connect_names_of(task.new)
     await session.connect(all_hosts(entered))
-    left = await undo(entered, Env(session, session.document, task.new, task.id))
+    left, absent = await undo(entered, Env(session, session.document, task.new, task.id))
     if left:
         raise Refused(
             f"task {task.id} cannot be undone yet",
             nodes=left,
             hint="bring these nodes back and run the command again",
         )
-    await _write(session, quorum, past(task, session.document, session.document))
-    return []
+    back = owed(session.document, entered, absent)
+    await _write(session, quorum, past(task, session.document, back))
+    return [session.failures[host] for host in absent]
 
 
 async def _finish(

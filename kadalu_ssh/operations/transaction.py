@@ -13,6 +13,7 @@ from kadalu_ssh.operations.context import Context, Outcome
 from kadalu_ssh.operations.converge_phase import Scope, converge
 from kadalu_ssh.operations.host_phases import Release
 from kadalu_ssh.operations.lag import given_up, settled
+from kadalu_ssh.operations.owed import owed
 from kadalu_ssh.operations.phases import Env, Phase, Report
 from kadalu_ssh.operations.plans import Params, all_hosts, phases_of
 from kadalu_ssh.operations.quorum import Quorum, compare
@@ -134,23 +135,31 @@ class Transaction:
                 nodes=reasons,
                 hint="mend the cause; the next kadalu command finishes it (it asks, or give -y)",
             )
-        left = await undo(entered, env)
-        if left:
+        left, absent = await undo(entered, env)
+        if left or (absent and not self.quorum.members):
+            left += [self.session.failures[host] for host in absent]
             raise Unknown(
                 f"{task.title} failed, and was not undone everywhere",
                 nodes=[*reasons, *left],
                 hint="the next kadalu command settles it when these nodes answer again",
             )
-        await self._take_back(task)
-        raise Failed(f"{task.title} failed at '{entered[-1].name}'; it was undone", nodes=reasons)
+        await self._take_back(task, owed(self.document, entered, absent))
+        names = ", ".join(sorted(self.session.host_name(host) for host in absent))
+        raise Failed(
+            f"{task.title} failed at '{entered[-1].name}'; it was undone",
+            nodes=reasons,
+            hint=f"when {names} answers again, it takes back its part: kadalu reconcile"
+            if names
+            else None,
+        )
 
-    async def _take_back(self, task: Task) -> None:
+    async def _take_back(self, task: Task, back: Document) -> None:
         """Forget an undone task, in a way that no later work can be taken for older than it."""
         if self._joining:
             await self._joining.write(None, None)
             self._joining = None
         if self.quorum.members:
-            await self._commit(past(task, self.document, self.document))
+            await self._commit(past(task, self.document, back))
 
     def _absent(self, phases: Iterable[Phase]) -> list[NodeError]:
         failures = self.session.failures
@@ -189,14 +198,14 @@ def advanced(task: Task, index: int, phase: Phase) -> Task:
     return msgspec.structs.replace(task, phase=index, forward_only=forward_only)
 
 
-async def undo(entered: Sequence[Phase], env: Env) -> list[NodeError]:
-    """Undo phases, last first; returns the nodes where that failed or is unknown."""
+async def undo(entered: Sequence[Phase], env: Env) -> tuple[list[NodeError], set[str]]:
+    """Undo phases, last first; returns (where that failed or is unknown, hosts that are away)."""
     await reconnect_lost(env.session, all_hosts(entered))
     report = Report()
     for phase in reversed(entered):
         report.add(await phase.undo(env))
-    absent = [env.session.failures[h] for h in all_hosts(entered) if h in env.session.failures]
-    return [*absent, *report.failed, *report.unknown]
+    absent = {host for host in all_hosts(entered) if host in env.session.failures}
+    return [*report.failed, *report.unknown], absent
 
 
 async def reconnect_lost(session: Session, hosts: Iterable[str]) -> None:

@@ -63,13 +63,13 @@ def test_live_on_bricks_daemons_and_mounts(
 
 
 def test_a_changed_allowance_is_enforced_at_once(volume: Workspace, clean: Bed) -> None:
-    """auth.allow, which bricks look at when somebody connects."""
+    """auth.allow: bricks turn away who is not in it, also who is connected already."""
+    volume.ok("umount", f"{CLIENT}:/mnt/v")
     volume.ok("volume", "set", "v", "auth.allow", "192.0.2.1")
     told = volume.run("mount", "v", f"{CLIENT}:/mnt/second")
     assert told.code == 1, told.out + told.err
     volume.ok("volume", "reset", "v", "auth.allow")
-    volume.ok("mount", "v", f"{CLIENT}:/mnt/second")
-    volume.ok("umount", f"{CLIENT}:/mnt/second")
+    volume.ok("mount", "v", f"{CLIENT}:/mnt/v")
 
 
 def test_all_that_is_wrong_is_told_and_nothing_is_changed(volume: Workspace, clean: Bed) -> None:

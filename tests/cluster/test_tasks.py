@@ -126,6 +126,38 @@ def test_the_same_command_again_finds_itself_done(laptop: Workspace, clean: Bed)
     assert [clean.units(server) for server in S3] == [[], [], []]
 
 
+@pytest.mark.parametrize("controller", ["goes on", "dies too"])
+def test_a_node_that_dies_in_the_middle_blocks_nobody(
+    laptop: Workspace, clean: Bed, controller: str
+) -> None:
+    """server3 goes away for good, as far as anybody knows, with its unit half made."""
+    clean.sh("server3", HANG)
+    process = laptop.spawn(*create("half"))
+    wait_until(lambda: clean.ok("server3", "pgrep -x sleep") and bool(clean.units("server1")))
+    clean.kill("server3")
+    if controller == "dies too":
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        wait_until(lambda: not any(clean.ok(s, WORKER) for s in S3[:2]), why="the workers end")
+    else:
+        _, err = process.communicate(timeout=120)
+        assert process.returncode == 1 and "it was undone" in err, err
+        assert "when server3 answers again" in err, err
+    more = ("volume", "create", "next", "server1:/data2/next", "-y", "--timeout", "2")
+    laptop.ok(*more)
+    assert clean.leftovers("server2") == "", "half is undone where that was possible"
+    assert "server3    Down" in laptop.run("cluster", "status", "--timeout", "2").out
+    behind = laptop.run("node", "list", "--json").json["nodes"][2]["behind"]
+    assert behind == ["removed /data1/half"]
+    clean.start("server3")
+    laptop.inventory([*SERVERS, CLIENT])
+    clean.sh("server3", MEND)
+    laptop.ok("reconcile")
+    assert clean.leftovers("server3") == ""
+    assert laptop.run("reconcile", "--check").code == 0
+    laptop.ok(*create("half"))
+
+
 def test_hosts_have_a_line_for_who_changed_them(laptop: Workspace, clean: Bed) -> None:
     laptop.ok(*create("seen"))
     for server in S3:
