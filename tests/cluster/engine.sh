@@ -18,3 +18,8 @@ if ! docker info >/dev/null 2>&1; then
     done
 fi
 docker info >/dev/null
+# Each systemd of a node takes some dozens of these; the kernel's default of 128 is not enough for two clusters.
+instances=/proc/sys/fs/inotify/max_user_instances
+if [ "$(cat $instances)" -lt 1024 ] && [ -w $instances ]; then
+    echo 1024 >$instances || true
+fi
