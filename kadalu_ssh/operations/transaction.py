@@ -199,13 +199,23 @@ def advanced(task: Task, index: int, phase: Phase) -> Task:
 
 
 async def undo(entered: Sequence[Phase], env: Env) -> tuple[list[NodeError], set[str]]:
-    """Undo phases, last first; returns (where that failed or is unknown, hosts that are away)."""
-    await reconnect_lost(env.session, all_hosts(entered))
-    report = Report()
-    for phase in reversed(entered):
-        report.add(await phase.undo(env))
-    absent = {host for host in all_hosts(entered) if host in env.session.failures}
-    return [*report.failed, *report.unknown], absent
+    """Undo phases, last first; returns (where that failed or is unknown, hosts that are away).
+
+    A host that is just going down first answers with errors, then not at all: it is asked again.
+    """
+    left: list[NodeError] = []
+    for _ in range(_TRIES):
+        await reconnect_lost(env.session, all_hosts(entered))
+        report = Report()
+        for phase in reversed(entered):
+            report.add(await phase.undo(env))
+        left = [*report.failed, *report.unknown]
+        if not left:
+            break
+    return left, {host for host in all_hosts(entered) if host in env.session.failures}
+
+
+_TRIES = 3
 
 
 async def reconnect_lost(session: Session, hosts: Iterable[str]) -> None:

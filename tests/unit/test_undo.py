@@ -1,0 +1,45 @@
+"""Undoing on a host that is just going down."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any, cast
+
+from kadalu_ssh.model.errors import NodeError
+from kadalu_ssh.operations.phases import Env, Phase, Report
+from kadalu_ssh.operations.transaction import undo
+
+
+class Dying:
+    """Answers with an error, then not at all, then is known to be away."""
+
+    hosts = ("n3",)
+
+    def __init__(self, session: Any, answers: list[Report]) -> None:
+        self.session = session
+        self.answers = answers
+
+    async def undo(self, env: Env) -> Report:
+        report = self.answers.pop(0)
+        if not self.answers:
+            self.session.failures["n3"] = NodeError("server3", "connect timed out")
+        return report
+
+
+def _undo(answers: list[Report]) -> tuple[list[NodeError], set[str]]:
+    async def connect(hosts: object) -> None: ...
+
+    session = SimpleNamespace(channels={}, failures={}, connect=connect)
+    phase = cast(Phase, Dying(session, answers))
+    return asyncio.run(undo([phase], cast(Env, SimpleNamespace(session=session))))
+
+
+def test_a_host_that_goes_down_meanwhile_is_away_and_not_unknown() -> None:
+    refused = Report(failed=[NodeError("server3", "systemctl: connection refused")])
+    silent = Report(unknown=[NodeError("server3", "connection lost")])
+    assert _undo([refused, silent, Report()]) == ([], {"n3"})
+
+
+def test_what_goes_on_failing_is_told() -> None:
+    full = Report(failed=[NodeError("server3", "No space left on device")])
+    left, _ = _undo([full, full, full])
+    assert left == full.failed
