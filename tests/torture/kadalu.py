@@ -40,26 +40,25 @@ def write_down(line: str) -> None:
         file.write(line + "\n")
 
 
-class Watched:
-    """A phase with a point before and after what it does and undoes."""
+def watched(phase: Phase) -> Phase:
+    """With a point before and after what it does and undoes; it stays what it is."""
+    for name in ("do", "undo"):
+        object.__setattr__(phase, name, _with_points(getattr(phase, name), phase.name, name))
+    return phase
 
-    def __init__(self, phase: Phase) -> None:
-        self._phase = phase
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._phase, name)
+def _with_points(
+    real: Callable[[Env], Awaitable[Report]], phase: str, name: str
+) -> Callable[[Env], Awaitable[Report]]:
+    words = phase if name == "do" else f"undoing {phase}"
 
-    async def do(self, env: Env) -> Report:
-        await point(f"before {self._phase.name}")
-        report = await self._phase.do(env)
-        await point(f"after {self._phase.name}")
+    async def run(env: Env) -> Report:
+        await point(f"before {words}")
+        report = await real(env)
+        await point(f"after {words}")
         return report
 
-    async def undo(self, env: Env) -> Report:
-        await point(f"before undoing {self._phase.name}")
-        report = await self._phase.undo(env)
-        await point(f"after undoing {self._phase.name}")
-        return report
+    return run
 
 
 def watch_phases() -> None:
@@ -67,7 +66,7 @@ def watch_phases() -> None:
     real = plans.phases_of
 
     def phases_of(*args: Any) -> Sequence[Any]:
-        return [Watched(phase) for phase in real(*args)]
+        return [watched(phase) for phase in real(*args)]
 
     for module in (transaction, settle):
         module.phases_of = phases_of  # type: ignore[assignment]
