@@ -16,9 +16,8 @@ from kadalu_ssh.operations.probe import capabilities, facts_params, obstacles
 from kadalu_ssh.operations.recognise import notices
 from kadalu_ssh.operations.session import Session, open_session
 from kadalu_ssh.operations.transaction import Transaction, open_transaction
-from kadalu_ssh.operations.volume_view import chosen
+from kadalu_ssh.operations.volume_view import chosen, load_document
 from kadalu_ssh.state.document import successor
-from kadalu_ssh.state.workspace import Workspace
 
 
 async def mount(
@@ -152,8 +151,7 @@ def _find(session: Session, document: Document, host: str, path: str) -> Client:
 async def list_clients(ctx: Context, *, volume: str | None) -> Outcome:
     """Managed mounts, and whether they are there. A host that does not answer decides nothing."""
     cluster, name = split_volume(volume) if volume else (None, None)
-    workspace = Workspace(ctx.settings.workspace)
-    document = workspace.load(workspace.resolve(cluster or ctx.settings.cluster)[1])
+    document = load_document(ctx, cluster)
     wanted = {v.id: v.name for v in chosen(document, name)}
     clients = [c for c in document.clients if c.volume in wanted]
     async with open_session(ctx, cluster) as session:

@@ -59,7 +59,9 @@ async def settle(
         f"an interrupted {task.title} was {_PAST[way]} first (task {task.id})"
     )
     for error in left:
-        session.ctx.reporter.warn(f"{error.name} was away: kadalu reconcile, when it answers again")
+        session.ctx.reporter.warn(
+            f"{error.name} has not got all of it ({error.reason}): kadalu reconcile, when it can"
+        )
     if way == "finish" and task.command == session.ctx.settings.command:
         raise _finished(task, left)
     return await quorum.read()

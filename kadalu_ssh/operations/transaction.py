@@ -198,6 +198,10 @@ def advanced(task: Task, index: int, phase: Phase) -> Task:
     return msgspec.structs.replace(task, phase=index, forward_only=forward_only)
 
 
+_TRIES = 3
+"""To undo where that fails, before it is given up."""
+
+
 async def undo(entered: Sequence[Phase], env: Env) -> tuple[list[NodeError], set[str]]:
     """Undo phases, last first; returns (where that failed or is unknown, hosts that are away).
 
@@ -213,9 +217,6 @@ async def undo(entered: Sequence[Phase], env: Env) -> tuple[list[NodeError], set
         if not left:
             break
     return left, {host for host in all_hosts(entered) if host in env.session.failures}
-
-
-_TRIES = 3
 
 
 async def reconnect_lost(session: Session, hosts: Iterable[str]) -> None:

@@ -24,7 +24,8 @@ def hosts_of(name: str) -> Hosts:
     ]
 
 
-def _replace(document: Document, volume: Volume) -> Document:
+def with_changed(document: Document, volume: Volume) -> Document:
+    """The next document, with that volume as it is now."""
     volumes = tuple(volume if v.id == volume.id else v for v in document.volumes)
     return successor(document, volumes=volumes)
 
@@ -52,7 +53,7 @@ async def start(ctx: Context, *, volume: str, force: bool = False) -> Outcome:
             )
         _some_answer(transaction, found, f"volume {name} is not started")
         changed = msgspec.structs.replace(found, state="started")
-        new = _replace(transaction.document, changed)
+        new = with_changed(transaction.document, changed)
         outcome = await transaction.execute("volume.start", new, {"volume": found.id})
     outcome.summary = f"Volume {name} was started."
     outcome.data = _data(changed)
@@ -71,7 +72,7 @@ async def stop(ctx: Context, *, volume: str) -> Outcome:
         known = f" Connected clients: {', '.join(clients)}." if clients else ""
         ctx.confirm(f"Stop volume {name}? Its data cannot be reached then.{known}")
         changed = msgspec.structs.replace(found, state="stopped")
-        new = _replace(transaction.document, changed)
+        new = with_changed(transaction.document, changed)
         outcome = await transaction.execute("volume.stop", new, {"volume": found.id})
     outcome.summary = f"Volume {name} was stopped."
     outcome.data = _data(changed)
@@ -167,7 +168,7 @@ async def rename(ctx: Context, *, volume: str, new: str) -> Outcome:
         if any(v.name == new for v in transaction.document.volumes):
             raise Refused(f"there is a volume {new} already")
         changed = msgspec.structs.replace(found, name=new)
-        document = _replace(transaction.document, changed)
+        document = with_changed(transaction.document, changed)
         outcome = await transaction.execute("volume.rename", document)
     outcome.summary = f"Volume {name} is called {new} now."
     outcome.data = _data(changed)

@@ -24,9 +24,8 @@ from kadalu_ssh.operations.plans import volume_nodes
 from kadalu_ssh.operations.probe import facts_params
 from kadalu_ssh.operations.session import Session
 from kadalu_ssh.operations.transaction import Hosts, Transaction, open_transaction
-from kadalu_ssh.operations.volume_view import chosen
-from kadalu_ssh.state.document import successor
-from kadalu_ssh.state.workspace import Workspace
+from kadalu_ssh.operations.volume import hosts_of, with_changed
+from kadalu_ssh.operations.volume_view import chosen, load_document
 from kadalu_ssh.volgen import default_options
 from kadalu_ssh.volgen.options import value_of
 from kadalu_ssh.volgen.values import Kind, kinds, why_not
@@ -68,7 +67,7 @@ def _hosts_of(name: str) -> Hosts:
     def hosts(document: Document) -> list[str]:
         found = [v for v in document.volumes if v.name == name]
         mounts = [c.host for c in document.clients for v in found if c.volume == v.id]
-        return [*(node for v in found for node in volume_nodes(v)), *mounts]
+        return [*hosts_of(name)(document), *mounts]
 
     return hosts
 
@@ -82,8 +81,7 @@ async def _change(
     if loses_files(volume.options, options):
         await _refuse_with_files(session, volume)
     new_volume = msgspec.structs.replace(volume, options=dict(sorted(options.items())))
-    volumes = tuple(new_volume if v.id == volume.id else v for v in document.volumes)
-    new = successor(document, volumes=volumes)
+    new = with_changed(document, new_volume)
     outcome = await transaction.execute("volume.set", new, {"volume": volume.id})
     outcome.warnings += without_effect(volume, changed)
     if not transaction.check:
@@ -156,9 +154,7 @@ def _summary(volume: Volume, changed: Mapping[str, str], gone: Sequence[str]) ->
 async def get(ctx: Context, *, volume: str, key: str | None = None) -> Outcome:
     """What a volume has for an option, or for all that are set (`all`: for every one)."""
     cluster, name = split_volume(volume)
-    workspace = Workspace(ctx.settings.workspace)
-    document = workspace.load(workspace.resolve(cluster or ctx.settings.cluster)[1])
-    (found,) = chosen(document, name)
+    (found,) = chosen(load_document(ctx, cluster), name)
     rows = [_value(found, each) for each in _keys(found, key)]
     return Outcome(data={"volume": found.name, "options": rows})
 

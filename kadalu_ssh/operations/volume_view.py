@@ -14,7 +14,8 @@ from kadalu_ssh.state.workspace import Workspace
 OPEN_DOOR = "auth.allow is not set: any host that reaches the ports of this volume can mount it"
 
 
-def _load(ctx: Context, cluster: str | None) -> Document:
+def load_document(ctx: Context, cluster: str | None) -> Document:
+    """The laptop's copy, of the cluster that is named here or meant by the flags."""
     workspace = Workspace(ctx.settings.workspace)
     return workspace.load(workspace.resolve(cluster or ctx.settings.cluster)[1])
 
@@ -44,7 +45,7 @@ def _row(volume: Volume) -> Json:
 async def list_volumes(ctx: Context, *, status: bool) -> Outcome:
     """All volumes of the cluster; with `status`, health and use as the nodes have them now."""
     if not status:
-        return Outcome(data={"volumes": [_row(v) for v in _load(ctx, None).volumes]})
+        return Outcome(data={"volumes": [_row(v) for v in load_document(ctx, None).volumes]})
     from kadalu_ssh.operations.volume_state import observe
 
     seen = await observe(ctx, None, None)
@@ -64,7 +65,7 @@ def _use(volume: Volume, units: Mapping[str, Json], key: str) -> int | None:
 async def info(ctx: Context, *, volume: str | None) -> Outcome:
     """How volumes are made; asks no node."""
     cluster, name = _split(volume)
-    document = _load(ctx, cluster)
+    document = load_document(ctx, cluster)
     names = {node.id: node for node in document.nodes}
     volumes = chosen(document, name)
     open_ones = [v.name for v in volumes if v.options.get("auth.allow", "*") == "*"]
