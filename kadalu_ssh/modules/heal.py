@@ -36,7 +36,7 @@ def run(params, ctx):
     → {"daemons": [{"sock", "reason": text | None, "status": {child: text}}]}.
     statistics: as start; → {"daemons": [{"sock", "reason", "crawls": [{"group", "unit", "number",
     "type", "began", "ended", "healed", "failed", "split_brain", "running"}]}]}: what they have done
-    since they were started; `unit` is its place in the group, times are the host's own text.
+    since they were started; `unit` is its place in the group, times are ISO 8601.
     resolve: {"volume", "volfile", "glfsheal", "policy": "bigger-file" | "latest-mtime" |
     "source-brick", "source": "HOST:PATH" (source-brick), "file": path in the volume} → {"output"}.
     """
@@ -166,7 +166,17 @@ def _crawl_row(place, row):
         value = row.get(name, "")
         made[field] = int(value or 0) if name.endswith("_cnt") else value
     made["running"] = made["running"] == "1"
+    made.update(began=_utc(made["began"]), ended=_utc(made["ended"]))
     return made
+
+
+def _utc(text):
+    """A time as the daemon writes it, by its host's clock → ISO 8601, or what it wrote instead."""
+    try:
+        seconds = time.mktime(time.strptime(text, "%a %b %d %H:%M:%S %Y"))
+    except ValueError:
+        return text
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 def _launch(params, daemon, ctx):

@@ -7,7 +7,7 @@ from kadalu_ssh.model.channel import Json
 from kadalu_ssh.model.errors import Failed, NodeError, Refused, Unreachable
 from kadalu_ssh.model.names import split_volume
 from kadalu_ssh.model.records import Document, Volume
-from kadalu_ssh.operations.context import Context, Outcome
+from kadalu_ssh.operations.context import Change, Context, Outcome
 from kadalu_ssh.operations.plans import volume_nodes
 from kadalu_ssh.operations.recognise import notices
 from kadalu_ssh.operations.session import Session, open_session
@@ -75,7 +75,10 @@ async def start(ctx: Context, *, volume: str, full: bool = False) -> Outcome:
         await session.connect(volume_nodes(found))
         failures = [session.failures[n] for n in volume_nodes(found) if n in session.failures]
         if ctx.settings.dry_run:
-            return Outcome(dry_run=True)
+            item, change = f"self-heal:{name}", "crawl the volume" if full else "crawl the index"
+            hosts = [session.host_name(n) for n in volume_nodes(found) if n in session.channels]
+            changes = [Change(host, item, "would_change", change) for host in hosts]
+            return Outcome(changes=changes, dry_run=True)
         reasons = [*failures, *await launch_heal(session, found, "full" if full else "start")]
     if len(reasons) >= len(volume_nodes(found)):
         raise Failed(f"no self-heal daemon of volume {name} could be told", nodes=reasons)
@@ -132,7 +135,11 @@ async def run_glfsheal(session: Session, volume: Volume, what: Json) -> Json:
         if good:
             return good[node]
         if bad and what["op"] == "resolve":
-            raise Failed(bad[0].reason)  # the same anywhere else
+            raise Failed(  # the same anywhere else
+                f"{what['file']} of volume {volume.name} was not resolved",
+                nodes=bad,
+                hint=f"which files are in split-brain: kadalu heal info {volume.name}",
+            )
         errors += bad
     error = Unreachable if not session.channels else Failed
     raise error(f"no node could do it for volume {volume.name}", nodes=errors)

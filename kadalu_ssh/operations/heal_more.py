@@ -4,7 +4,7 @@ from kadalu_ssh.model.channel import Json
 from kadalu_ssh.model.errors import Refused
 from kadalu_ssh.model.names import shown, split_volume
 from kadalu_ssh.model.records import Volume
-from kadalu_ssh.operations.context import Context, Outcome
+from kadalu_ssh.operations.context import Change, Context, Outcome
 from kadalu_ssh.operations.heal import ask_daemons, refuse_unhealable, run_glfsheal
 from kadalu_ssh.operations.plans import volume_nodes
 from kadalu_ssh.operations.session import Session, open_session
@@ -57,7 +57,10 @@ async def resolve(ctx: Context, *, volume: str, file: str, policy: str) -> Outco
         session.need_one(volume_nodes(found), f"{file} is not resolved")
         ctx.confirm(f"Take the copy of {file} that is {_words(policy)}, and overwrite the others?")
         if ctx.settings.dry_run:
-            return Outcome(dry_run=True)
+            change = f"overwrite the copies that are not {_words(policy)}"
+            places = dict.fromkeys(map(session.host_name, volume_nodes(found)))
+            changes = [Change(host, f"file:{file}", "would_change", change) for host in places]
+            return Outcome(changes=changes, dry_run=True)
         await run_glfsheal(session, found, {"op": "resolve", "file": file, **what})
     summary = f"{file} of volume {name} has the copy that is {_words(policy)}, everywhere."
     return Outcome(summary, {"volume": name, "file": file, "policy": policy})

@@ -42,6 +42,9 @@ def test_a_split_brain_is_ended_by_whoever_is_right(split: Workspace, clean: Bed
     assert "needs a confirmation" in split.refused(
         "heal", "resolve", "two", "/f", "--policy", "bigger-file"
     )
+    shown = split.ok("heal", "resolve", "two", "/f", "--policy", "bigger-file", "--dry-run")
+    assert "file:/f: overwrite the copies that are not bigger" in shown
+    assert _split_brains(split) == 2, "a dry run resolves nothing"
     split.ok("heal", "resolve", "two", "/f", "--policy", "bigger-file", "-y")
     split.ok("heal", "resolve", "two", "/g", "--policy", "source-unit=server2:/data1/two", "-y")
     for server in S2:
@@ -49,7 +52,7 @@ def test_a_split_brain_is_ended_by_whoever_is_right(split: Workspace, clean: Bed
     assert clean.sh(CLIENT, "cat /mnt/two/f /mnt/two/g") == "longer\none\n"
     assert _split_brains(split) == 0
     told = split.refused("heal", "resolve", "two", "/f", "--policy", "bigger-file", "-y", code=1)
-    assert "not in split-brain" in told
+    assert "/f of volume two was not resolved" in told and "not in split-brain" in told
 
 
 def test_watching_a_heal_and_its_statistics(split: Workspace, clean: Bed) -> None:
@@ -67,4 +70,6 @@ def test_watching_a_heal_and_its_statistics(split: Workspace, clean: Bed) -> Non
     assert clean.sh("server3", "cat /data2/v/f5") == "5\n"
     crawls = split.json("heal", "statistics", "v")["crawls"]
     assert sum(crawl["healed"] for crawl in crawls) >= 5
+    hour = clean.sh("server1", "date -u +%Y-%m-%dT")
+    assert all(crawl["began"].startswith(hour.strip()) for crawl in crawls), crawls
     assert {crawl["unit"] for crawl in crawls} <= {f"{s}:/data2/v" for s in S3}
