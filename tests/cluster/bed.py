@@ -24,11 +24,8 @@ umount -l $(findmnt -rno TARGET -t fuse.glusterfs) 2>/dev/null
 systemctl stop 'kadalu-*' 2>/dev/null
 systemctl list-units --all --plain --no-legend 'kadalu-*' | cut -d' ' -f1 |
     xargs -r systemctl reset-failed 2>/dev/null
-for unit in /etc/systemd/system/kadalu-* /etc/systemd/system/*.mount; do
-    [ -e "$unit" ] && systemctl disable "$(basename "$unit")" 2>/dev/null
-    rm -f "$unit"
-done
-rm -rf /run/systemd/system/*.mount
+rm -rf /etc/systemd/system/kadalu-* /etc/systemd/system/*.wants/kadalu-* \
+    /etc/systemd/system/*.mount /etc/systemd/system/*.wants/*.mount /run/systemd/system/*.mount
 pkill -9 gluster
 systemctl daemon-reload
 rm -rf /var/lib/kadalu /run/kadalu /var/log/kadalu /data1/* /data2/* /bricks /mnt/*

@@ -35,6 +35,7 @@ def main() -> int:
     parser.add_argument("--sample", type=int, help="so many runs, chosen at random")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--shard", default="1/1", help="I/N: the Ith of N parts of the runs")
+    parser.add_argument("--skip", type=int, default=0, help="so many that an earlier call has run")
     parser.add_argument("--race", type=int, help="so many rounds of two laptops, and nothing else")
     parser.add_argument("--broken", action="store_true", help="are broken variants noticed?")
     parser.add_argument("--project", default="kadalutorture")
@@ -82,7 +83,7 @@ def torture(stage: Stage, given: argparse.Namespace) -> int:
     if given.sample and given.sample < len(runs):
         runs = random.Random(given.seed).sample(runs, given.sample)
     part, parts = map(int, given.shard.split("/"))
-    runs = runs[part - 1 :: parts]
+    runs = runs[part - 1 :: parts][given.skip :]
     failures = 0
     for name, where, number, what, fault in runs:
         began = time.monotonic()

@@ -2,7 +2,8 @@
 
 A change is a call that alters a file, a directory or an xattr, or a program that is run. The points
 of a command are numbered per node. `POINT["record"]`: they are written to /root/points. At the one
-that is asked for, the worker stops and waits until /root/point-hit is removed.
+that is asked for, the worker stops and waits until /root/point-hit is removed. A later worker of
+the same command, one that undoes, stops at none.
 """
 
 import os
@@ -10,9 +11,9 @@ import socket
 import time
 
 POINT = {}  # replaced by the controller's wrapper
-_LIST, _HIT = "/root/points", "/root/point-hit"
+_LIST, _HIT, _USED = "/root/points", "/root/point-hit", "/root/point-used"
 _CHANGES = ("mkdir", "rename", "link", "unlink", "rmdir", "setxattr", "removexattr", "chmod")
-_OPEN, _UNLINKED = os.open, os.path.exists
+_OPEN, _EXISTS = os.open, os.path.exists
 _count = [0]
 
 
@@ -24,9 +25,10 @@ def _point(what):
         handle = _OPEN(_LIST, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         os.write(handle, ("%d %s\n" % (number, what)).encode("utf-8", "replace"))
         os.close(handle)
-    elif number == POINT.get("number"):
+    elif number == POINT.get("number") and not _EXISTS(_USED):
+        os.close(_OPEN(_USED, os.O_WRONLY | os.O_CREAT, 0o600))
         os.close(_OPEN(_HIT, os.O_WRONLY | os.O_CREAT, 0o600))
-        while _UNLINKED(_HIT):
+        while _EXISTS(_HIT):
             time.sleep(0.02)
 
 

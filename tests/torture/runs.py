@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.cluster.bed import CLIENT, SERVERS, Bed, Workspace, wait_until
+from tests.torture.forked import Forked
 from tests.torture.oracle import judge
 
 S3 = SERVERS[:3]
 NODES = SERVERS[:4]
-HIT, LIST = "/root/point-hit", "/root/points"
+HIT, USED, LIST = "/root/point-hit", "/root/point-used", "/root/points"
 LIMIT = 150.0
 """Seconds for a command whose node went away: the heartbeat's 30, twice, and the connect's."""
 T = [f"{s}:/data2/t" for s in S3]
@@ -91,7 +92,7 @@ FAULTS: dict[str, Callable[[Bed, str, "subprocess.Popen[str]"], None]] = {
 }
 
 
-class Laptop(Workspace):
+class Laptop(Forked):
     """A workspace whose kadalu stops at points."""
 
     asked: str = "{}"
@@ -130,7 +131,7 @@ class Stage:
     def mend(self) -> None:
         """Take every fault away, and let go of workers that wait at a point."""
         self.bed.revive()
-        script = f"iptables -F; systemctl start ssh; rm -f {HIT} {LIST}"
+        script = f"iptables -F; systemctl start ssh; rm -f {HIT} {USED} {LIST}"
         self.bed.on_all([*NODES, CLIENT], script, check=False)
 
     def record(self, scenario: Scenario) -> list[tuple[str, int, str]]:
