@@ -5,7 +5,7 @@ import shutil
 
 import fence
 import ledger
-from common import LIB, LOG, RUN, ModuleError, cluster_dir, make_dirs, write_json
+from common import LIB, LOG, RUN, ModuleError, cluster_dir, make_dirs, sweep, write_json
 
 _LEDGERS = ("identity.json", "fence.json", "making.json", "intended.json", "applied.json")
 
@@ -58,9 +58,17 @@ def _claim(cluster_id, params):
 
 
 def _release(cluster_id, params):
-    if fence.read_identity(cluster_id) is None:
-        return
-    fence.require_identity(cluster_id, params.get("node_id"))
+    # A claim that was cut short leaves directories, and an identity that has no name yet.
+    sweep([cluster_dir(LIB, cluster_id)])
+    if fence.read_identity(cluster_id) is not None:
+        fence.require_identity(cluster_id, params.get("node_id"))
+        _forget(cluster_id)
+    for base in (LIB, LOG):
+        _rmdir(cluster_dir(base, cluster_id))
+
+
+def _forget(cluster_id):
+    """The last of what this host has of the cluster; refused while it serves it."""
     owned = ledger.Ledger(cluster_id).owned()
     left = sorted(key for key, item in owned.items() if item["kind"] not in ("dir", "replica"))
     if left:
@@ -71,8 +79,6 @@ def _release(cluster_id, params):
         _unlink(os.path.join(home, name))
     for path in sorted((i["path"] for i in owned.values() if i["kind"] == "dir"), reverse=True):
         _rmdir(path)
-    for base in (LIB, LOG):
-        _rmdir(cluster_dir(base, cluster_id))
 
 
 def _unlink(path):

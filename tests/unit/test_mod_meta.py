@@ -41,6 +41,20 @@ def test_claim_and_release_leave_nothing(modules: Any, tmp_path: Path) -> None:
     assert identity(modules, "release") is None
 
 
+@pytest.mark.parametrize("claimed", [True, False])
+def test_what_was_cut_short_goes_with_a_release(
+    modules: Any, tmp_path: Path, claimed: bool
+) -> None:
+    """Found by killing a worker between writing a file and renaming it."""
+    home = tmp_path / "lib" / CLUSTER
+    home.mkdir(parents=True)
+    if claimed:
+        identity(modules, "claim")
+    (home / "identity.json.kadalu-new").write_text("{")
+    assert identity(modules, "release") is None
+    assert not home.exists()
+
+
 def test_a_host_is_a_node_of_one_cluster_but_a_client_of_many(modules: Any) -> None:
     identity(modules, "claim")
     with pytest.raises(Exception, match=f"node of cluster {CLUSTER}"):
