@@ -40,6 +40,8 @@ class Forked(Workspace):
             null = os.open(os.devnull, os.O_RDONLY)
             for source, place in ((null, 0), (out, 1), (err, 2)):
                 os.dup2(source, place)
+            # Under pytest these are not what is behind 1 and 2.
+            sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
             os.environ.update(self.environment())
             os.environ.pop("SSH_AUTH_SOCK", None)
             os.chdir(self.path)
