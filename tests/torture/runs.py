@@ -202,11 +202,7 @@ class Stage:
 
     def _after(self, laptop: Workspace) -> list[str]:
         """Reconcile with the laptop, and judge."""
-        nodes = [*NODES, CLIENT]
-        wait_until(
-            lambda: not any(self.bed.ok(n, "pgrep -f '[z]lib.decompress'") for n in nodes),
-            60, "workers end",
-        )  # fmt: skip
+        self._alone(60)
         said = ""
         for _ in range(3):
             run = laptop.run("reconcile", "-y")
@@ -219,7 +215,16 @@ class Stage:
             return [said]
         check = laptop.run("reconcile", "--check")
         wrong = [] if check.code == 0 else [f"after reconcile there is drift:\n{check.out}"]
+        self._alone(5)
         wrong += judge(self.bed, NODES)
         if self.bed.sh(CLIENT, "cd /mnt/base && sha256sum f*", False) != self.sums:
             wrong.append("the data of the volume beside it is not what was written")
         return wrong
+
+    def _alone(self, seconds: float) -> None:
+        """Wait until no worker is left; one outlives its controller by a moment."""
+        nodes = [*NODES, CLIENT]
+        wait_until(
+            lambda: not any(self.bed.ok(n, "pgrep -f '[z]lib.decompress'") for n in nodes),
+            seconds, "workers end",
+        )  # fmt: skip
