@@ -11,7 +11,7 @@ from kadalu_ssh.model.errors import Failed, Locked, NodeError, Refused, Unknown
 from kadalu_ssh.model.records import Document
 from kadalu_ssh.operations.recognise import strangers
 from kadalu_ssh.operations.session import CallResult, Session
-from kadalu_ssh.state.chain import Relation, majority, relation
+from kadalu_ssh.state.chain import Relation, majority, open_tasks, relation
 from kadalu_ssh.state.document import NewerSchema, decode, encode
 from kadalu_ssh.state.journal import Task, decode_task, utc_now, who
 
@@ -140,6 +140,7 @@ class Quorum:
                 wrong.append(error)
                 if len(good) - len(wrong) < self.needed:
                     raise
+        tasks = open_tasks(tasks, documents.values(), len(self.members))
         return Replicas(documents, tasks, tuple(map(_unreadable, wrong)))
 
     async def write(self, document: Document | None, task: Task | None) -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.bed import Bed, Workspace
+from tests.cluster.bed import CLIENT, Bed, Workspace
 from tests.torture.race import race_of
-from tests.torture.runs import SCENARIOS, Stage
+from tests.torture.runs import NODES, SCENARIOS, Stage
 
 QUICK = ("kill-controller", "kill-worker", "kill-node", "drop-connection")
 SLOW = ("kill-sshd", "drop-packets", "pause-node")
@@ -44,6 +44,22 @@ def test_a_laptop_is_never_ahead_of_the_meta_servers(stage: Stage) -> None:
     where, number, _ = [p for p in points if p[2] == "before Quorum.write"][-1]
     stage.number += stage.number % 2  # judged from the laptop that was cut off
     assert stage.run(scenario, where, number, "kill-controller", seen=_not_listed) == []
+
+
+def test_a_meta_server_that_missed_the_end_of_a_task_and_what_came_then(stage: Stage) -> None:
+    """It still has the task; a laptop that was away as long must not take it for unfinished."""
+    scenario = SCENARIOS["create"]
+    points = [p for p in stage.record(scenario) if p[0] == "controller"]
+    where, number, _ = [p for p in points if p[2] == "before Quorum.write"][-1]
+    stage.number |= 1  # judged from the laptop that knows nothing of it
+    assert stage.run(scenario, where, number, "kill-node", meanwhile=_one_more) == []
+
+
+def _one_more(laptop: Workspace) -> None:
+    laptop.inventory([*NODES, CLIENT])
+    run = laptop.run("volume", "create", "u", "server1:/data2/u", "--timeout", "3", "-y")
+    assert run.code in (0, 3), run.out + run.err
+    assert {v["name"] for v in laptop.json("volume", "list")["volumes"]} == {"base", "t", "u"}
 
 
 def _not_listed(laptop: Workspace) -> list[str]:

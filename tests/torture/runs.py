@@ -155,9 +155,13 @@ class Stage:
 
     def run(
         self, scenario: Scenario, where: str, number: int, fault: str,
+        meanwhile: Callable[[Workspace], object] = lambda laptop: None,
         seen: Callable[[Workspace], list[str]] = lambda laptop: [],
     ) -> list[str]:  # fmt: skip
-        """What was wrong afterwards; empty when nothing was. `seen`: asked before reconcile."""
+        """What was wrong afterwards; empty when nothing was.
+
+        `meanwhile`: done before the fault is taken away; `seen`: asked before reconcile.
+        """
         laptop, other = self.prepare(scenario)
         mark = laptop.path / "mark"
         asked = {"number": number}
@@ -181,6 +185,7 @@ class Stage:
         if where != "controller" and fault not in ("kill-node", "pause-node"):
             self.bed.sh(where, f"rm -f {HIT}")
         wrong = self._ended(process, fault)
+        meanwhile(laptop)
         self.mend()
         for workspace in (laptop, other):
             workspace.inventory([*NODES, CLIENT])

@@ -10,8 +10,9 @@ import pytest
 
 from kadalu_ssh.model.errors import Failed, Locked, Refused
 from kadalu_ssh.model.records import Document
-from kadalu_ssh.state.chain import Relation, majority, relation
+from kadalu_ssh.state.chain import Relation, majority, open_tasks, relation
 from kadalu_ssh.state.document import decode, digest, encode, successor
+from kadalu_ssh.state.journal import Task
 from kadalu_ssh.state.locks import local_lock
 from kadalu_ssh.state.workspace import Workspace
 
@@ -50,6 +51,31 @@ def test_an_older_replica_is_older() -> None:
 @pytest.mark.parametrize(("count", "needed"), [(0, 0), (1, 1), (2, 2), (3, 2), (5, 3)])
 def test_majority(count: int, needed: int) -> None:
     assert majority(count) == needed
+
+
+OPEN = Task(
+    id="t1", operation="volume.create", command="", who="", since="", parent=digest(FIRST),
+    new=successor(FIRST, task="t1"),
+)  # fmt: skip
+COMMITTED = OPEN.new
+LATER = successor(COMMITTED, task="t2")
+
+
+@pytest.mark.parametrize(
+    ("holders", "documents", "is_open"),
+    [
+        ("ab", [FIRST, FIRST, FIRST], True),
+        ("c", [FIRST, FIRST], True),  # the third may have it too
+        ("c", [COMMITTED, COMMITTED, FIRST], True),  # to be finished there
+        ("c", [LATER, LATER, FIRST], False),
+        ("c", [LATER, FIRST], False),  # what the third has is not known
+        ("ac", [FIRST, LATER, FIRST], True),  # whoever wrote that died before a majority had it
+    ],
+)
+def test_a_task_that_others_have_gone_past(
+    holders: str, documents: list[Document], is_open: bool
+) -> None:
+    assert bool(open_tasks(dict.fromkeys(holders, OPEN), documents, 3)) is is_open
 
 
 @pytest.mark.parametrize(
