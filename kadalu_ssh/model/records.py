@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-SCHEMA = 1
+SCHEMA = 2
 VOLGEN_REVISION = 1
 
 VolumeKind = Literal["distribute", "replicate", "mirror", "arbiter", "disperse"]
@@ -48,6 +48,8 @@ class Node(Record, frozen=True, kw_only=True):
     """Its name in volfiles: what other nodes and clients resolve."""
     capabilities: Capabilities
     zone: str | None = None
+    resting: bool = False
+    """In maintenance: its services are stopped until it is taken back."""
     ports_given: tuple[int, ...] = ()
     """Every port a unit of this node ever had: a port is never reissued."""
 
@@ -97,6 +99,31 @@ class Group(Record, frozen=True, kw_only=True):
     state: Literal["adding", "live", "leaving"] = "live"
 
 
+class Crawl(Record, frozen=True, kw_only=True):
+    """One distribute group's part of a rebalance: a service beside one of its storage units."""
+
+    group: int
+    unit: str
+    """Id of the unit whose directories and files it goes through."""
+
+
+class Rebalance(Record, frozen=True, kw_only=True):
+    """The last run of a volume: files brought to where the layout of their directory wants them."""
+
+    id: str
+    kind: Literal["layout", "migrate", "shrink"]
+    """`layout` moves no files; `shrink` empties the groups that are leaving."""
+    crawls: tuple[Crawl, ...]
+    """The first one fixes the layout; the others wait for that."""
+    state: Literal["running", "stopped"] = "running"
+    """What is wanted. Whether it is complete only its nodes know."""
+    throttle: Literal["lazy", "normal", "aggressive"] = "normal"
+    force: bool = False
+    """Move files also to where less space is left than where they are."""
+    began: str = ""
+    """ISO 8601, UTC."""
+
+
 class Volume(Record, frozen=True, kw_only=True):
     id: str
     """Also `trusted.glusterfs.volume-id` of its units."""
@@ -113,6 +140,9 @@ class Volume(Record, frozen=True, kw_only=True):
     state: Literal["created", "started", "stopped"] = "created"
     options: dict[str, str] = {}
     volgen_revision: int = VOLGEN_REVISION
+    regrouped: bool = False
+    """Groups came or went while it held files: some may not be where their names say."""
+    rebalance: Rebalance | None = None
 
     @property
     def slots(self) -> tuple[Slot, ...]:

@@ -45,6 +45,8 @@ class Converge:
     name: str = "converge"
     forward_only: bool = False
     tolerant: bool = False
+    between: Document | None = None
+    """A step on the way to the new document: hosts are made to match this one instead."""
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -54,7 +56,7 @@ class Converge:
         scope = Scope(
             owners=self.owners, may_stop=self.may_stop, tombstones=self.tombstones, fresh=self.fresh
         )
-        return await converge(env, env.new, self.targets, scope)
+        return await converge(env, self.between or env.new, self.targets, scope)
 
     async def undo(self, env: Env) -> Report:
         scope = Scope(

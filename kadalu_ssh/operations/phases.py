@@ -50,14 +50,15 @@ class Env:
     new: Document
     task_id: str
     check: bool = False
-    manifests: dict[tuple[bool, str], Manifest] = field(default_factory=dict)
-    texts: dict[bool, Texts] = field(default_factory=dict)
+    manifests: dict[tuple[int, str], Manifest] = field(default_factory=dict)
+    texts: dict[int, tuple[Document, Texts]] = field(default_factory=dict)
 
     def manifest(self, document: Document, host: str) -> Manifest:
-        """What `host` should have of the old or the new document; built once per command."""
-        key = (document is self.new, host)
+        """What `host` should have of the old, the new or a document between; built once."""
+        # The document is kept beside its texts: an id is another's once its object is gone.
+        _, texts = self.texts.setdefault(id(document), (document, Texts(document)))
+        key = (id(document), host)
         if key not in self.manifests:
-            texts = self.texts.setdefault(key[0], Texts(document))
             self.manifests[key] = manifest_for(document, host, texts)
         return self.manifests[key]
 

@@ -10,8 +10,14 @@ from typing import Any
 
 Step = Callable[[dict[str, Any]], dict[str, Any]]
 
-STEPS: Mapping[int, Step] = {}
-"""Schema → the step that makes it the next one. There is only one schema so far."""
+
+def _with_rebalances(raw: dict[str, Any]) -> dict[str, Any]:
+    """Schema 2 has resting nodes, regrouped volumes and rebalances: absent means none."""
+    return raw
+
+
+STEPS: Mapping[int, Step] = {1: _with_rebalances}
+"""Schema → the step that makes it the next one."""
 
 
 def migrated(raw: dict[str, Any], schema: int, steps: Mapping[int, Step] = STEPS) -> dict[str, Any]:

@@ -84,7 +84,7 @@ def test_a_task_that_others_have_gone_past(
         (lambda d: d | {"nodse": []}, "nodse"),
         (lambda d: d | {"serial": "1"}, "$.serial"),
         (lambda d: {k: v for k, v in d.items() if k != "name"}, "name"),
-        (lambda d: d | {"schema": 99}, "schema 99; this kadalu knows up to 1"),
+        (lambda d: d | {"schema": 99}, "schema 99; this kadalu knows up to 2"),
     ],
 )
 def test_a_damaged_document_names_file_and_field(change, told: str) -> None:  # type: ignore[no-untyped-def]
