@@ -2,7 +2,7 @@
 
 from kadalu_ssh.manifest.build import Texts, manifest_for, owner_of
 from kadalu_ssh.manifest.items import Manifest
-from kadalu_ssh.manifest.paths import Paths, brick_service, mount_unit, shd_service
+from kadalu_ssh.manifest.paths import Paths, brick_service, crawl_service, mount_unit, shd_service
 from kadalu_ssh.manifest.timer import timer_units
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "Paths",
     "Texts",
     "brick_service",
+    "crawl_service",
     "manifest_for",
     "mount_unit",
     "owner_of",

@@ -3,8 +3,15 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
+from kadalu_ssh.manifest.crawl import Running, add_crawl, crawl_files, crawls_on, service_text
 from kadalu_ssh.manifest.items import Manifest
-from kadalu_ssh.manifest.paths import Paths, brick_service, mount_unit, shd_service
+from kadalu_ssh.manifest.paths import (
+    Paths,
+    brick_service,
+    crawl_service,
+    mount_unit,
+    shd_service,
+)
 from kadalu_ssh.model.records import (
     Client,
     ClientHost,
@@ -15,7 +22,7 @@ from kadalu_ssh.model.records import (
     Volume,
 )
 from kadalu_ssh.templates import render
-from kadalu_ssh.volgen import brick_volfile, client_volfile, shd_volfile
+from kadalu_ssh.volgen import brick_volfile, client_volfile, rebalance_volfile, shd_volfile
 
 _RELOADS = 11
 _UNIT_DIR = "/etc/systemd/system"
@@ -39,6 +46,12 @@ class Texts:
         key = ("shd", volume.id, 0)
         if key not in self._made:
             self._made[key] = shd_volfile(volume, self.nodes)
+        return self._made[key]
+
+    def rebalance(self, volume: Volume) -> str:
+        key = ("rebalance", volume.id, 0)
+        if key not in self._made:
+            self._made[key] = rebalance_volfile(volume, self.nodes)
         return self._made[key]
 
 
@@ -96,6 +109,8 @@ class _Builder:
         self.manifest.file(owner, path, trusted, secret=True)
         if volume.heals:
             self._shd(owner, volume, node)
+        for crawl in crawls_on(volume, node.id):
+            self._crawl(owner, volume, node, crawl)
 
     def _brick(
         self, owner: str, volume: Volume, group: Group, slot: Slot, node: Node, sharing: int
@@ -124,6 +139,21 @@ class _Builder:
         values = {"log": log, **self._process("s", volume.id)}
         self._service_file(owner, service, "shd", node, volume, volfile, values)
         self._service(owner, service, node, volume.state == "started", volfile, log, [])
+
+    def _crawl(self, owner: str, volume: Volume, node: Node, found: Running) -> None:
+        volfile = self.paths.volfile("crawl", volume.id)
+        self.manifest.file(owner, volfile, self.texts.rebalance(volume), secret=True)
+        add_crawl(self.manifest, self.paths, owner, volume, node, found, volfile)
+        name = crawl_service(volume.id, found.crawl.group)
+        text = service_text(self.paths, volume, found)
+        self.manifest.file(owner, f"{_UNIT_DIR}/{name}", text, systemd=True)
+        wanted = volume.state == "started" and found.run.state == "running"
+        log = self.paths.log_file("crawl", f"{volume.id}-{found.crawl.group}")
+        files = [*crawl_files(self.paths, found, volfile), f"{_UNIT_DIR}/{name}"]
+        self.manifest.service(
+            owner, name, enabled=wanted, running=wanted, requires=[f"unit:{found.slot.unit.id}"],
+            files=files, critical=False, log=log, reload=[],
+        )  # fmt: skip
 
     def _process(self, kind: str, identity: str) -> dict[str, str]:
         return {

@@ -20,6 +20,7 @@ class Manifest:
     """SHA-256 → text, for every file item."""
     secrets: set[str] = field(default_factory=set)
     """Texts that no diff may show."""
+    _ids: set[str] = field(default_factory=set, repr=False)
 
     def wire(self) -> Json:
         """The form that goes to the node."""
@@ -31,8 +32,10 @@ class Manifest:
             "items": self.items,
         }
 
-    def directory(self, owner: str, path: str, mode: int = 0o700) -> None:
-        self._add("dir", path, owner, path=path, mode=mode)
+    def directory(self, owner: str, path: str, mode: int = 0o700, *, tree: bool = False) -> None:
+        """`tree`: what is written into it by what runs there goes with it."""
+        extra = {"tree": True} if tree else {}
+        self._add("dir", path, owner, path=path, mode=mode, **extra)
 
     def file(
         self, owner: str, path: str, text: str, *, secret: bool = False, systemd: bool = False
@@ -60,4 +63,9 @@ class Manifest:
         self._add("mount", path, owner, path=path, **fields)
 
     def _add(self, kind: str, identity: str, owner: str, /, **fields: Any) -> None:
+        """What two parts of a volume share on a host is there once."""
+        key = f"{kind}:{identity}"
+        if key in self._ids:
+            return
+        self._ids.add(key)
         self.items.append({"kind": kind, "id": f"{kind}:{identity}", "owner": owner, **fields})

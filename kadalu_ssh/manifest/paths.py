@@ -33,6 +33,16 @@ class Paths:
         """Volfile of a `brick`, `shd`, `client` or `trusted` graph."""
         return f"{self.volfiles}/{kind}-{identity}.vol"
 
+    def crawl(self, run: str) -> str:
+        """Where the program of a rebalance is, and what it writes down."""
+        return f"{self.lib}/crawl-{run}"
+
+    def crawl_status(self, run: str, group: int) -> str:
+        return f"{self.crawl(run)}/{group}.status.json"
+
+    def crawl_mount(self, volume: str, group: int) -> str:
+        return f"{self.run}/crawl-{volume}-{group}"
+
     def log_file(self, kind: str, identity: str) -> str:
         return f"{self.log}/{kind}-{identity}.log"
 
@@ -57,6 +67,10 @@ def brick_service(unit_id: str) -> str:
 
 def shd_service(volume_id: str) -> str:
     return f"kadalu-shd-{volume_id}.service"
+
+
+def crawl_service(volume_id: str, group: int) -> str:
+    return f"kadalu-crawl-{volume_id}-{group}.service"
 
 
 def mount_unit(path: str) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import stat
 
 import diffs
@@ -108,6 +109,10 @@ def remove_dir(job, item):
     path = item["path"]
     if not os.path.isdir(path) or item["id"] not in job.ledger.made:
         job.gone.append(item["id"])
+    elif item.get("tree"):
+        if not job.check:
+            shutil.rmtree(path)
+        job.removed(item, "remove")
     elif not job.check and os.listdir(path):
         job.report(item, "skipped", reason="%s is not empty" % path)
         job.ledger.applied.pop(item["id"], None)

@@ -1,8 +1,9 @@
 """A plan and the facts → the records of a new volume. Pure."""
 
+import itertools
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
 import msgspec
 
@@ -28,7 +29,11 @@ def units_in_use(document: Document, plan: VolumePlan) -> Iterator[NodeError]:
         for slot in volume.slots
     ]
     taken += [
-        (names.get(t.host, ""), t.path, "a deleted volume, which this node has not confirmed")
+        (
+            names.get(t.host, ""),
+            t.path,
+            "something given up, which this node has not confirmed",
+        )
         for t in document.tombstones
         if t.path
     ]
@@ -132,30 +137,41 @@ def new_volume(
 ) -> Volume:  # fmt: skip
     """The records; brick ids count from 0, in the order in which the user named the units."""
     xlator_name = document.retired.get(volume_id or "") or _xlator_name(document, name)
-    groups, brick_id = [], 0
-    for number, planned in enumerate(plan.groups):
-        slots = []
-        for position, slot in enumerate(planned):
-            unit = _unit(slot.unit, nodes, facts, ports)
-            slots.append(
-                Slot(
-                    position=position, brick_id=brick_id, role=slot.role, unit=unit,
-                    client_name=f"{xlator_name}-client-{brick_id}",
-                )
-            )  # fmt: skip
-            brick_id += 1
-        groups.append(Group(number=number, slots=tuple(slots)))
+    units = {(u.host, u.path): new_unit(u, nodes, facts, ports) for u in plan.units}
+    groups = new_groups(plan, xlator_name, units)
     return Volume(
         id=volume_id or str(uuid.uuid4()), name=name, xlator_name=xlator_name, kind=plan.kind,
-        redundancy=plan.redundancy, groups=tuple(groups), next_brick_id=brick_id,
+        redundancy=plan.redundancy, groups=groups, next_brick_id=len(units),
         username=str(uuid.uuid4()), password=str(uuid.uuid4()),
         state="started" if start else "created", options={**default_options(plan.kind), **chosen},
     )  # fmt: skip
 
 
-def _unit(
+def new_groups(
+    plan: VolumePlan, xlator_name: str, units: Mapping[Place, Unit], first: int = 0, brick: int = 0
+) -> tuple[Group, ...]:
+    """The groups of a plan; their numbers count from `first`, their brick ids from `brick`."""
+    ids = itertools.count(brick)
+    return tuple(
+        Group(
+            number=number,
+            slots=tuple(
+                Slot(
+                    position=position, brick_id=brick_id, role=slot.role,
+                    unit=units[slot.unit.host, slot.unit.path],
+                    client_name=f"{xlator_name}-client-{brick_id}",
+                )
+                for position, (slot, brick_id) in enumerate(zip(planned, ids, strict=False))
+            ),
+        )
+        for number, planned in enumerate(plan.groups, first)
+    )  # fmt: skip
+
+
+def new_unit(
     spec: UnitSpec, nodes: Mapping[str, Node], facts: Mapping[str, Json], ports: Mapping[Place, int]
 ) -> Unit:
+    """The record of a unit that is to be made; `nodes` and `facts` by host name."""
     found = facts[spec.host]["paths"][spec.path]
     return Unit(
         id=str(uuid.uuid4()), node=nodes[spec.host].id, path=spec.path,
@@ -176,14 +192,20 @@ def _xlator_name(document: Document, name: str) -> str:
 
 def with_volume(document: Document, volume: Volume) -> Document:
     """The document with the volume in it, and with its ports given for ever."""
+    return msgspec.structs.replace(
+        with_ports(document, (slot.unit for slot in volume.slots)),
+        volumes=(*document.volumes, volume),
+        xlator_names=tuple(sorted({*document.xlator_names, volume.xlator_name})),
+    )
+
+
+def with_ports(document: Document, units: Iterable[Unit]) -> Document:
+    """The document with the ports of new units given for ever."""
     given: dict[str, list[int]] = {}
-    for slot in volume.slots:
-        given.setdefault(slot.unit.node, []).append(slot.unit.port)
+    for unit in units:
+        given.setdefault(unit.node, []).append(unit.port)
     nodes = tuple(
         msgspec.structs.replace(node, ports_given=(*node.ports_given, *given.get(node.id, ())))
         for node in document.nodes
     )
-    return msgspec.structs.replace(
-        document, nodes=nodes, volumes=(*document.volumes, volume),
-        xlator_names=tuple(sorted({*document.xlator_names, volume.xlator_name})),
-    )  # fmt: skip
+    return msgspec.structs.replace(document, nodes=nodes)

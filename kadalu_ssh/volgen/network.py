@@ -82,7 +82,12 @@ def distribute(volume: Volume, groups: Sequence[Group], options: Options) -> lis
     leaving = [name for name, group in zip(names, groups, strict=True) if group.state == "leaving"]
     own = {"decommissioned-bricks": ",".join(leaving)} if leaving else {}
     dht = Xlator(f"{volume.xlator_name}-dht", _dht_type(options), own, tuple(names))
-    return [*below, apply(dht, options)]
+    apply(dht, options)
+    if volume.regrouped:
+        # With it, DHT does not look in other groups for a file that is not where its name says;
+        # a fixed layout has moved the names, and not yet, or never, the files. Seen on 11.1.
+        dht.options["lookup-optimize"] = "off"
+    return [*below, dht]
 
 
 def _readdir_ahead(volume: Volume, names: Sequence[str], options: Options) -> Iterator[Xlator]:
