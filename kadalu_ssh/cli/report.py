@@ -39,9 +39,14 @@ def print_outcome(
 
 
 def _room(command: Command) -> str:
-    if command.operation.startswith("volume_options:"):
-        return "render_options"
-    return "render_state" if command.noun == "state" else "render"
+    operation = command.operation.partition(":")[0]
+    return _ROOMS.get(operation, "render_state" if command.noun == "state" else "render")
+
+
+_ROOMS = {
+    "volume_options": "render_options", "rebalance_view": "render_rebalance",
+    "rebalance_cron": "render_rebalance",
+}  # fmt: skip
 
 
 def _print_asides(outcome: Outcome, paint: Paint) -> None:

@@ -3,7 +3,7 @@
 from kadalu_ssh.manifest.build import Texts, manifest_for, owner_of
 from kadalu_ssh.manifest.items import Manifest
 from kadalu_ssh.manifest.paths import Paths, brick_service, crawl_service, mount_unit, shd_service
-from kadalu_ssh.manifest.timer import timer_units
+from kadalu_ssh.manifest.timer import rebalance_units, timer_units
 
 __all__ = [
     "Manifest",
@@ -14,6 +14,7 @@ __all__ = [
     "manifest_for",
     "mount_unit",
     "owner_of",
+    "rebalance_units",
     "shd_service",
     "timer_units",
 ]

@@ -7,10 +7,17 @@ from kadalu_ssh.templates import render
 
 def timer_units(name: str, cluster: str, minutes: int, command: Sequence[str]) -> dict[str, str]:
     """File name → text of a service that runs `command`, and of the timer that starts it."""
-    values = {"cluster": cluster, "minutes": minutes, "command": _quoted(command)}
-    return {
-        f"{name}.{kind}": render(f"unwanted.{kind}.j2", **values) for kind in ("service", "timer")
-    }
+    return _units(name, "unwanted", command, cluster=cluster, minutes=minutes)
+
+
+def rebalance_units(name: str, volume: str, minutes: int, command: Sequence[str]) -> dict[str, str]:
+    """As timer_units, for `rebalance cron`."""
+    return _units(name, "rebalance", command, volume=volume, minutes=minutes)
+
+
+def _units(name: str, kind: str, command: Sequence[str], **values: object) -> dict[str, str]:
+    values["command"] = _quoted(command)
+    return {f"{name}.{end}": render(f"{kind}.{end}.j2", **values) for end in ("service", "timer")}
 
 
 def _quoted(command: Sequence[str]) -> str:

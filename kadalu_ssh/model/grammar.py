@@ -86,6 +86,15 @@ def parse_volume(words: Iterable[str]) -> VolumePlan:
     return plan
 
 
+def parse_units(tokens: Sequence[str]) -> list[UnitSpec]:
+    """Storage units without any word of the grammar; raises Refused naming what is wrong."""
+    if not tokens:
+        raise Refused("no storage units given", hint="name them as HOST:/PATH")
+    units = [parse_unit(token) for token in _only_units(tokens)]
+    _refuse_twice(units)
+    return units
+
+
 def _distribute(tokens: Sequence[str]) -> VolumePlan:
     groups = tuple((PlannedSlot(parse_unit(token), "data"),) for token in _only_units(tokens))
     plan = VolumePlan("distribute", 0, groups)

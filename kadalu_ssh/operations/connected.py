@@ -1,12 +1,19 @@
 """Who is connected to the storage units of a volume, as the units say."""
 
+from collections.abc import Iterable
+
 from kadalu_ssh.manifest import Paths
 from kadalu_ssh.model.channel import Json
 from kadalu_ssh.model.records import Volume
 from kadalu_ssh.operations.session import Session
 
-OWN_DAEMONS = ("glustershd", "self-heal")
+OWN_DAEMONS = ("glustershd", "self-heal", "kadalu-crawl")
 """Names of clients that are the volume's own. (GlusterFS 10 does not tell them apart.)"""
+
+
+def clients_of(rows: Iterable[Json]) -> set[str]:
+    """Addresses of the hosts that use a unit, its volume's own daemons left out."""
+    return {str(row["host"]) for row in rows if row["name"] not in OWN_DAEMONS}
 
 
 async def connected(session: Session, volume: Volume) -> dict[str, list[Json]]:

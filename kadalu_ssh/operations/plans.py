@@ -7,6 +7,8 @@ can rebuild its phases and settle it.
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import msgspec
+
 from kadalu_ssh.manifest import owner_of
 from kadalu_ssh.model.channel import Json
 from kadalu_ssh.model.records import Client, Document, Volume
@@ -14,6 +16,15 @@ from kadalu_ssh.operations.converge_phase import Converge
 from kadalu_ssh.operations.host_phases import Claim, Release
 from kadalu_ssh.operations.lag import catching_up, given_up, services_of
 from kadalu_ssh.operations.phases import Phase
+from kadalu_ssh.operations.regroup import (
+    crawl_nodes,
+    crawl_phases,
+    expand_phases,
+    joining_clients,
+    new_groups_of,
+    units_by_node,
+    with_volume_changed,
+)
 from kadalu_ssh.operations.unit_phases import DropUnits, InitUnits
 
 Params = dict[str, Any]
@@ -41,18 +52,7 @@ def volume_nodes(volume: Volume) -> tuple[str, ...]:
 
 
 def _by_node(volume: Volume, extra: Json) -> dict[str, list[Json]]:
-    units: dict[str, list[Json]] = {}
-    for group in volume.groups:
-        for slot in group.slots:
-            unit = slot.unit
-            units.setdefault(unit.node, []).append(
-                {
-                    "path": unit.path, "unit_id": unit.id, "volume_id": volume.id,
-                    "group": group.number, "position": slot.position, "role": slot.role,
-                    "fs_uuid": unit.fs_uuid, "fsid": unit.fsid, **extra,
-                }
-            )  # fmt: skip
-    return units
+    return units_by_node(volume, volume.groups, extra)
 
 
 def _nothing(old: Document, new: Document, params: Params) -> list[Phase]:
@@ -89,6 +89,27 @@ def _volume_create(old: Document, new: Document, params: Params) -> list[Phase]:
             undo_stop=services_of(volume), fresh=True, name="write volfiles, start services",
         ),
     ]  # fmt: skip
+
+
+def _volume_expand(old: Document, new: Document, params: Params) -> list[Phase]:
+    volume = _find(new, params["volume"])
+    made = {"create_parents": params["create_parents"], "adopt": False}
+    units = units_by_node(volume, new_groups_of(old, volume), made)
+    return [
+        *_joining(_added_names(old, new)),
+        InitUnits(units),
+        *expand_phases(old, new, volume, params, volume_nodes(volume)),
+    ]
+
+
+def _volume_rebalance(old: Document, new: Document, params: Params) -> list[Phase]:
+    """Clients that trust names to be where the layout says must stop to, before it changes."""
+    before, volume = _find(old, params["volume"]), _find(new, params["volume"])
+    phases = crawl_phases(new, volume, crawl_nodes(before))
+    if before.regrouped == volume.regrouped:
+        return phases
+    between = with_volume_changed(new, msgspec.structs.replace(volume, rebalance=before.rebalance))
+    return [*joining_clients(new, volume, volume_nodes(volume), between), *phases]
 
 
 def _volume_start(old: Document, new: Document, params: Params) -> list[Phase]:
@@ -182,6 +203,8 @@ _BUILDERS: dict[str, Builder] = {
     "volume.start": _volume_start,
     "volume.stop": _volume_stop,
     "volume.delete": _volume_delete,
+    "volume.expand": _volume_expand,
+    "volume.rebalance": _volume_rebalance,
     "volume.rename": _nothing,
     "client.mount": _mount,
     "client.umount": _umount,

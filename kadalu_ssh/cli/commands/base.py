@@ -84,6 +84,16 @@ def port(text: str) -> int:
 
 _LAST_PORT = 65535
 
+
+def minutes(text: str) -> int:
+    """An argparse type: a whole number from 1 to 59."""
+    if not text.isascii() or not text.isdigit() or not 0 < int(text[:3]) < _HOUR:
+        raise ValueError(text)
+    return int(text)
+
+
+_HOUR = 60
+
 HOST = arg("host", metavar="[CLUSTER/]HOST", help="inventory name of the node")
 VOLUME = arg("volume", metavar="[CLUSTER/]VOLUME", help="volume name")
 ANY_VOLUME = arg("volume", metavar="[CLUSTER/]VOLUME", nargs="?", help="one volume only")

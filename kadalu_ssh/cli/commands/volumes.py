@@ -22,6 +22,11 @@ PROFILE is one of virt, distributed-virt, gluster-block, db-workload, metadata-c
 samba. GlusterFS 11 takes changes at once, mounts too. On 10 storage units are restarted one of a
 group at a time, when nothing waits to be healed; mounts have to be made anew."""
 
+_EXPAND = """\
+The groups have the shape of those that are there; TYPE may be left out. Mounts see nothing of it:
+directories are made on the new units before any client knows them. No file is moved: for that,
+kadalu rebalance start. Refused while something waits to be healed."""
+
 VOLUMES = (
     Command(
         "volume", "create", "make a volume and start it",
@@ -61,6 +66,21 @@ VOLUMES = (
             (VOLUME,), mutating=True),
     Command("volume", "delete", "forget a stopped volume", "kadalu volume delete vol1 --wipe",
             "volume:delete", (VOLUME, flag("--wipe", "erase its data")), mutating=True),
+    Command(
+        "volume", "expand", "give a volume more distribute groups",
+        "kadalu volume expand vol1 server4:/data/vol1 server5:/data/vol1 server6:/data/vol1",
+        "volume_expand:expand",
+        (
+            VOLUME,
+            arg("words", metavar="[TYPE] UNIT", nargs="+", help="units of the new groups"),
+            flag("--no-fix-layout", "leave directories that are there to the old groups"),
+            flag("--allow-rootdirs", "permit paths on the root file system"),
+            flag("--create-parents", "make missing parent directories"),
+            flag("--auto-add-nodes", "add hosts that are not nodes yet"),
+            flag("--same-node", "permit two copies on one node"),
+        ),
+        mutating=True, notes=_EXPAND,
+    ),
     Command("volume", "set", "set options of a volume",
             "kadalu volume set vol1 performance.cache-size 256MB network.ping-timeout 20",
             "volume_options:set_options",

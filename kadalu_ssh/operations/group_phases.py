@@ -1,0 +1,126 @@
+"""What a volume needs besides files and services when a group comes: marks, a walk, its clients."""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from kadalu_ssh.model.channel import Json
+from kadalu_ssh.model.errors import NodeError
+from kadalu_ssh.model.records import Document, Volume
+from kadalu_ssh.operations.connected import clients_of, connected
+from kadalu_ssh.operations.context import Change
+from kadalu_ssh.operations.phases import Env, Report, sort_answers
+from kadalu_ssh.volgen import client_volfile
+
+_WALK_LIMIT = 24 * 3600.0
+_CLIENTS_LIMIT = 30.0
+
+
+@dataclass(frozen=True)
+class MarkRoots:
+    """Say which part of the root's names each group has. Harmless to leave where it was set."""
+
+    units: Mapping[str, Sequence[Json]]
+    """Host id → units, as `modules/root_layout.py` takes them."""
+    name: str = "mark the roots"
+    forward_only: bool = False
+    tolerant: bool = False
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        return tuple(self.units)
+
+    async def do(self, env: Env) -> Report:
+        if env.check:
+            return Report(done=set(self.units))
+        params = {h: {"fence": env.fence, "units": list(u)} for h, u in self.units.items()}
+        good, report = sort_answers(env.session, await env.session.call("root_layout", params))
+        report.done |= set(good)
+        return report
+
+    async def undo(self, env: Env) -> Report:
+        return Report()
+
+
+@dataclass(frozen=True)
+class WalkDirectories:
+    """Look at every directory once by a mount that has all groups, so that all of them have it."""
+
+    document: Document
+    """In which the new groups are `adding`."""
+    volume: Volume
+    node: str
+    unit: str
+    """Path of a unit on `node` that has every directory."""
+    name: str = "make the directories"
+    forward_only: bool = False
+    tolerant: bool = False
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        return (self.node,)
+
+    async def do(self, env: Env) -> Report:
+        host = env.session.host_name(self.node)
+        item = f"volume:{self.volume.name}"
+        if env.check:
+            return Report([Change(host, item, "would_change", self.name)], {self.node})
+        params = {self.node: {"fence": env.fence, **self._params()}}
+        answers = await env.session.call("walk", params, limit=_WALK_LIMIT)
+        good, report = sort_answers(env.session, answers)
+        for answer in good.values():
+            words = f"{self.name}: {answer['directories']}"
+            report.changes.append(Change(host, item, "changed", words))
+        return report
+
+    def _params(self) -> Json:
+        nodes = {node.id: node for node in self.document.nodes}
+        able = nodes[self.node].capabilities
+        volfile = client_volfile(self.volume, nodes, able.release, trusted=True, with_adding=True)
+        return {
+            "volume_id": self.volume.id, "volfile": volfile, "unit": self.unit,
+            "glusterfs": able.glusterfs_client, "units": len(self.volume.slots),
+        }  # fmt: skip
+
+    async def undo(self, env: Env) -> Report:
+        return Report()
+
+
+@dataclass(frozen=True)
+class AwaitClients:
+    """Wait until those who use the old groups are connected to the new ones too.
+
+    A client that does not know a group does not see what is in it.
+    """
+
+    volume: Volume
+    new: tuple[str, ...]
+    """Ids of units."""
+    nodes: tuple[str, ...]
+    name: str = "wait for clients"
+    forward_only: bool = True
+    tolerant: bool = True
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        return self.nodes
+
+    async def do(self, env: Env) -> Report:
+        end = time.monotonic() + _CLIENTS_LIMIT
+        late = [] if env.check else await self._late(env)
+        while late and time.monotonic() < end:
+            await asyncio.sleep(0.5)
+            late = await self._late(env)
+        why = f"does not know the new group of {self.volume.name} yet: unmount it, mount it again"
+        return Report(failed=[NodeError(host, why) for host in late])
+
+    async def _late(self, env: Env) -> list[str]:
+        """Hosts that are connected to an old unit, and not to every new one that answers."""
+        found = await connected(env.session, self.volume)
+        hosts = {unit: clients_of(rows) for unit, rows in found.items()}
+        old = set().union(*(seen for unit, seen in hosts.items() if unit not in self.new))
+        return sorted({h for u, seen in hosts.items() if u in self.new for h in old - seen})
+
+    async def undo(self, env: Env) -> Report:
+        return Report()

@@ -1,0 +1,131 @@
+"""rebalance start | stop: crawls that run as services on the nodes, one for each group."""
+
+import uuid
+
+import msgspec
+
+from kadalu_ssh.model.errors import NodeError, Refused
+from kadalu_ssh.model.names import split_volume
+from kadalu_ssh.model.records import ClientHost, Crawl, Document, Group, Node, Rebalance, Volume
+from kadalu_ssh.operations.context import Context, Outcome
+from kadalu_ssh.operations.plans import volume_nodes
+from kadalu_ssh.operations.rebalance_view import refuse_running
+from kadalu_ssh.operations.session import Session
+from kadalu_ssh.operations.transaction import Hosts, open_transaction
+from kadalu_ssh.operations.volume import with_changed
+from kadalu_ssh.operations.volume_state import observe_in
+from kadalu_ssh.state.journal import utc_now
+
+_LOSES_DATA = "11.0"
+"""GlusterFS 11.0's rebalance loses data (its issue 4148); 11.1 does not."""
+
+
+async def start(
+    ctx: Context, *, volume: str, fix_layout: bool = False, force: bool = False,
+    throttle: str = "normal",
+) -> Outcome:  # fmt: skip
+    """Fix the layout, then move every file to where it belongs; returns while that goes on."""
+    cluster, name = split_volume(volume)
+    async with open_transaction(ctx, cluster, hosts_and_mounts(name)) as transaction:
+        session = transaction.session
+        found = session.volume(name)
+        what = f"volume {name} is not rebalanced"
+        _refuse(transaction.document, found, what)
+        await refuse_running(session, found, what)
+        wanted = Rebalance(
+            id="", kind="layout" if fix_layout else "migrate", crawls=(), force=force,
+            throttle=throttle,  # type: ignore[arg-type]  # argparse offers no other
+        )  # fmt: skip
+        run = await place(session, found, wanted)
+        changed = msgspec.structs.replace(found, rebalance=run, regrouped=True)
+        new = with_changed(transaction.document, changed)
+        outcome = await transaction.execute("volume.rebalance", new, {"volume": found.id})
+    outcome.summary = (
+        f"The rebalance of volume {name} runs on its nodes now: kadalu rebalance status {name}"
+    )
+    outcome.data = {"volume": {"name": name, "id": found.id}, "run": run.id}
+    return outcome
+
+
+def hosts_and_mounts(name: str) -> Hosts:
+    """The volume's nodes and the hosts that mount it."""
+
+    def hosts(document: Document) -> list[str]:
+        found = [v for v in document.volumes if v.name == name]
+        mounts = [c.host for c in document.clients for v in found if c.volume == v.id]
+        return [*(node for v in found for node in volume_nodes(v)), *mounts]
+
+    return hosts
+
+
+def _refuse(document: Document, volume: Volume, what: str) -> None:
+    if volume.state != "started":
+        raise Refused(
+            f"{what}: it is not started", hint=f"start it: kadalu volume start {volume.name}"
+        )
+    if len(volume.groups) < 2:
+        raise Refused(
+            f"{what}: it has one distribute group only, so there is nowhere to move files to",
+            hint=f"give it more: kadalu volume expand {volume.name} UNIT...",
+        )
+    leaving = [group.number + 1 for group in volume.groups if group.state == "leaving"]
+    if leaving:
+        raise Refused(
+            f"{what}: group {leaving[0]} is leaving it",
+            hint=f"go on with that: kadalu volume shrink {volume.name} --group {leaving[0]}",
+        )
+    refuse_release(document, volume, what)
+
+
+def refuse_release(document: Document, volume: Volume, what: str) -> None:
+    """Raise Refused where a host of the volume has a release that loses data."""
+    mine = {slot.unit.node for slot in volume.slots}
+    mine |= {c.host for c in document.clients if c.volume == volume.id}
+    hosts: tuple[Node | ClientHost, ...] = (*document.nodes, *document.hosts)
+    bad = [h.name for h in hosts if h.id in mine and h.capabilities.glusterfs == _LOSES_DATA]
+    if bad:
+        why = "has GlusterFS 11.0, which loses data in a rebalance: upgrade it"
+        raise Refused(what, nodes=[NodeError(name, why) for name in bad])
+
+
+async def place(
+    session: Session, volume: Volume, run: Rebalance, groups: tuple[Group, ...] | None = None
+) -> Rebalance:
+    """A new run, with a crawl beside the first data unit that is up of each group.
+
+    Raises Refused for a group that has none. `groups`: not all of them.
+    """
+    await session.connect(volume_nodes(volume))
+    up = (await observe_in(session, [volume]))[volume.id].up
+    crawls = []
+    chosen = groups or volume.groups
+    # One walk is enough for the layout; a plain volume's or a group's names are everywhere.
+    for group in chosen[:1] if run.kind == "layout" else chosen:
+        units = [s.unit for s in group.slots if s.role != "arbiter" and up.get(s.unit.id)]
+        if not units:
+            raise Refused(
+                f"no storage unit of group {group.number + 1} of volume {volume.name} is up",
+                hint=f"why: kadalu volume status {volume.name}",
+            )
+        crawls.append(Crawl(group=group.number, unit=units[0].id))
+    return msgspec.structs.replace(
+        run, id=str(uuid.uuid4()), crawls=tuple(crawls), state="running", began=utc_now()
+    )
+
+
+async def stop(ctx: Context, *, volume: str) -> Outcome:
+    """Stop the crawls. What was moved stays where it is now; `start` begins a new run."""
+    cluster, name = split_volume(volume)
+    async with open_transaction(ctx, cluster, hosts_and_mounts(name)) as transaction:
+        found = transaction.session.volume(name)
+        run = found.rebalance
+        if run is None or run.state == "stopped":
+            raise Refused(f"no rebalance of volume {name} is running")
+        ctx.confirm(f"Stop the rebalance of volume {name}? Files that were moved stay moved.")
+        stopped = msgspec.structs.replace(run, state="stopped")
+        changed = msgspec.structs.replace(found, rebalance=stopped)
+        new = with_changed(transaction.document, changed)
+        outcome = await transaction.execute("volume.rebalance", new, {"volume": found.id})
+    outcome.summary = f"The rebalance of volume {name} was stopped."
+    outcome.data = {"volume": {"name": name, "id": found.id}, "run": run.id}
+    return outcome
