@@ -130,7 +130,8 @@ def _volume_info(v: Data) -> str:
         f"Number of storage units: {_shape(v['groups'])}",
     ]  # fmt: skip
     for group in v["groups"]:
-        lines.append(f"Distribute group {group['number']}:")
+        leaving = "" if group["state"] == "live" else f" ({group['state']})"
+        lines.append(f"Distribute group {group['number']}{leaving}:")
         for number, unit in enumerate(group["units"], 1):
             role = "" if unit["role"] == "data" else f" ({unit['role']})"
             lines.append(f"  Storage unit {number}: {unit['unit']}{role} (port: {unit['port']})")

@@ -57,6 +57,6 @@ def _failures(row: Data) -> list[str]:
 
 def rebalance_cron(data: Data) -> str:
     lines = ["# crontab(5):", data["crontab"], ""]
-    for name, text in data["units"].items():
-        lines += [f"# /etc/systemd/system/{name}:", text.rstrip(), ""]
+    for name, unit in data["units"].items():
+        lines += [f"# /etc/systemd/system/{name}:", *unit, ""]
     return "\n".join(lines).rstrip()

@@ -17,7 +17,7 @@ from common import ModuleError, read_json
 def main(path):
     """The service's process; returns its exit status."""
     job = read_json(path)
-    book = crawl_book.Book(job["status"])
+    book = crawl_book.Book(job["status"], job["kind"] != "layout")
     if book["state"] == "complete":
         return 0
     stopping = threading.Event()

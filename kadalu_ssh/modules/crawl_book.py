@@ -19,8 +19,9 @@ _BLANK = {
 class Book(object):
     """The numbers, by name; `save` writes them down at most once a second."""
 
-    def __init__(self, path):
+    def __init__(self, path, moves_files):
         self.path = path
+        self.moves_files = moves_files
         self.values = dict(_BLANK, **(read_json(path) or {}))
         self._lock = threading.Lock()
         self._saved = 0.0
@@ -74,8 +75,10 @@ class Book(object):
             write_json(self.path, self.values)
 
     def _percent(self):
-        """100 is only for what is complete: files may come while it runs."""
-        if self.values["phase"] == "layout":
+        """100 is only for what is complete: files may come while it runs. Where files are moved,
+        the layout counts for nothing: they are what takes time.
+        """
+        if not self.moves_files:
             done, total = self.values["directories"], self.values["directories_total"]
         else:
             done, total = self.values["bytes_scanned"], self.values["total_bytes"]

@@ -76,3 +76,19 @@ def _stat(entry):
         return entry.stat(follow_symlinks=False)
     except OSError:
         return None  # it is gone
+
+
+def contents(root, folder):
+    """Names in a directory that are neither directories nor mere pointers to another group."""
+    try:
+        with os.scandir(os.path.join(root, folder)) as entries:
+            return sorted(entry.name for entry in entries if _holds_data(entry))
+    except OSError:
+        return []
+
+
+def _holds_data(entry):
+    seen = _stat(entry)
+    if seen is None or stat.S_ISDIR(seen.st_mode):
+        return False
+    return not (stat.S_ISREG(seen.st_mode) and is_link(seen))

@@ -21,6 +21,8 @@ from kadalu_ssh.operations.regroup import (
     crawl_phases,
     expand_phases,
     joining_clients,
+    leave_phases,
+    left_phases,
     new_groups_of,
     units_by_node,
     with_volume_changed,
@@ -110,6 +112,16 @@ def _volume_rebalance(old: Document, new: Document, params: Params) -> list[Phas
         return phases
     between = with_volume_changed(new, msgspec.structs.replace(volume, rebalance=before.rebalance))
     return [*joining_clients(new, volume, volume_nodes(volume), between), *phases]
+
+
+def _volume_leave(old: Document, new: Document, params: Params) -> list[Phase]:
+    volume = _find(new, params["volume"])
+    return leave_phases(old, new, volume, volume_nodes(volume))
+
+
+def _volume_left(old: Document, new: Document, params: Params) -> list[Phase]:
+    nodes = volume_nodes(_find(old, params["volume"]))
+    return left_phases(old, new, _find(new, params["volume"]), nodes)
 
 
 def _volume_start(old: Document, new: Document, params: Params) -> list[Phase]:
@@ -204,6 +216,8 @@ _BUILDERS: dict[str, Builder] = {
     "volume.stop": _volume_stop,
     "volume.delete": _volume_delete,
     "volume.expand": _volume_expand,
+    "volume.leave": _volume_leave,
+    "volume.left": _volume_left,
     "volume.rebalance": _volume_rebalance,
     "volume.rename": _nothing,
     "client.mount": _mount,

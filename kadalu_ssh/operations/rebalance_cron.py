@@ -27,7 +27,8 @@ async def cron(
     # In a crontab, % ends the command.
     line = f"*/{minutes} * * * * /bin/sh -c {shlex.quote(script)}".replace("%", r"\%")
     units = rebalance_units(f"kadalu-rebalance-{name}", title, minutes, ["/bin/sh", "-c", script])
-    return Outcome(data={"volume": name, "file": str(target), "crontab": line, "units": units})
+    lines = {unit: text.splitlines() for unit, text in units.items()}
+    return Outcome(data={"volume": name, "file": str(target), "crontab": line, "units": lines})
 
 
 def _script(ctx: Context, title: str, target: Path, on_failure: str) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from kadalu_ssh.manifest import brick_service, owner_of
+from kadalu_ssh.manifest import brick_service, owner_of, shd_service
 from kadalu_ssh.model.channel import Json
 from kadalu_ssh.model.records import Document, Group, Volume
 from kadalu_ssh.operations.converge_phase import Converge
@@ -136,3 +136,33 @@ def crawl_nodes(volume: Volume) -> tuple[str, ...]:
     nodes = {slot.unit.id: slot.unit.node for slot in volume.slots}
     crawls = volume.rebalance.crawls if volume.rebalance else ()
     return tuple(dict.fromkeys(nodes[c.unit] for c in crawls if c.unit in nodes))
+
+
+def leave_phases(
+    old: Document, new: Document, volume: Volume, nodes: tuple[str, ...]
+) -> list[Phase]:
+    """Clients put nothing new into a leaving group (or do again); then it is emptied."""
+    before = next(v for v in old.volumes if v.id == volume.id)
+    between = with_volume_changed(new, msgspec.structs.replace(volume, rebalance=before.rebalance))
+    phases = joining_clients(new, volume, nodes, between)
+    return [*phases, *crawl_phases(new, volume, crawl_nodes(before))]
+
+
+def left_phases(
+    old: Document, new: Document, volume: Volume, nodes: tuple[str, ...]
+) -> list[Phase]:
+    """Clients forget groups that are empty now; then their units stop. `nodes`: the old ones."""
+    before = next(v for v in old.volumes if v.id == volume.id)
+    kept = {group.number for group in volume.groups}
+    gone = [group for group in before.groups if group.number not in kept]
+    hidden = as_adding(before, gone)
+    hidden = msgspec.structs.replace(hidden, regrouped=True)
+    leaving = tuple(dict.fromkeys(slot.unit.node for group in gone for slot in group.slots))
+    services = (*bricks_of(gone), shd_service(volume.id))
+    return [
+        *joining_clients(new, volume, nodes, with_volume_changed(new, hidden)),
+        Converge(
+            leaving, (owner_of(volume),), may_stop=services, tombstones=(owner_of(volume),),
+            name="stop the units that are left", forward_only=True, tolerant=True,
+        ),
+    ]  # fmt: skip

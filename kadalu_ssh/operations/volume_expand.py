@@ -11,16 +11,15 @@ from kadalu_ssh.model.names import KEYWORDS, split_volume
 from kadalu_ssh.model.records import Document, Group, Rebalance, Volume
 from kadalu_ssh.operations.context import Context, Outcome
 from kadalu_ssh.operations.examine import examine, nodes_named, with_missing_nodes
-from kadalu_ssh.operations.heal import pending_heals
 from kadalu_ssh.operations.health import type_name
 from kadalu_ssh.operations.new_volume import new_groups, new_unit, ports_for, with_ports
 from kadalu_ssh.operations.plans import volume_nodes
+from kadalu_ssh.operations.ready import refuse_unready
 from kadalu_ssh.operations.rebalance import place
 from kadalu_ssh.operations.rebalance_view import refuse_running
 from kadalu_ssh.operations.session import Session
 from kadalu_ssh.operations.transaction import Hosts, open_transaction
 from kadalu_ssh.operations.unit_checks import Allowed
-from kadalu_ssh.operations.volume_state import observe_in
 
 
 async def expand(
@@ -92,26 +91,9 @@ def plan_like(volume: Volume, words: Sequence[str]) -> VolumePlan:
 
 async def _refuse(session: Session, volume: Volume, what: str) -> Json:
     """Raises Refused while it is not safe; returns who is to walk the directories."""
-    if volume.state != "started":
-        raise Refused(
-            f"{what}: it is not started", hint=f"start it: kadalu volume start {volume.name}"
-        )
     _refuse_changing(volume, what)
-    session.need(volume_nodes(volume), what)
     await refuse_running(session, volume, what)
-    up = (await observe_in(session, [volume]))[volume.id].up
-    down = [slot.unit for slot in volume.slots if not up[slot.unit.id]]
-    if down:
-        names = ", ".join(f"{session.host_name(u.node)}:{u.path}" for u in down)
-        raise Refused(
-            f"{what}: not all of its storage units are up: {names}",
-            hint=f"why: kadalu volume status {volume.name}",
-        )
-    if volume.heals and (waiting := await pending_heals(session, volume)) != 0:
-        raise Refused(
-            f"{what}: {waiting if waiting else 'an unknown number of'} entries wait to be healed",
-            hint=f"wait for them: kadalu heal info {volume.name} --watch",
-        )
+    await refuse_unready(session, volume, what)
     first = next(slot.unit for slot in volume.slots if slot.role == "data")
     return {"walker": first.node, "walked": first.path}
 

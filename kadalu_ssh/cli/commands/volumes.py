@@ -27,6 +27,11 @@ The groups have the shape of those that are there; TYPE may be left out. Mounts 
 directories are made on the new units before any client knows them. No file is moved: for that,
 kadalu rebalance start. Refused while something waits to be healed."""
 
+_SHRINK = """\
+Its files are moved to the other groups by a service on a node; this command waits for that. It
+may be interrupted: given again, it goes on. The group goes only when no file is left in its units,
+which are then stopped; their directories stay."""
+
 VOLUMES = (
     Command(
         "volume", "create", "make a volume and start it",
@@ -80,6 +85,17 @@ VOLUMES = (
             flag("--same-node", "permit two copies on one node"),
         ),
         mutating=True, notes=_EXPAND,
+    ),
+    Command(
+        "volume", "shrink", "empty a distribute group of a volume, and take it out",
+        "kadalu volume shrink vol1 --group 2", "volume_shrink:shrink",
+        (
+            VOLUME,
+            arg("--group", type=int, required=True, metavar="N",
+                help="its number, as volume info shows it"),
+            flag("--cancel", "keep the group after all, and what is still in it"),
+        ),
+        mutating=True, notes=_SHRINK,
     ),
     Command("volume", "set", "set options of a volume",
             "kadalu volume set vol1 performance.cache-size 256MB network.ping-timeout 20",
