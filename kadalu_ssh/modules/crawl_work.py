@@ -12,6 +12,8 @@ MIGRATE = "trusted.distribute.migrate-data"
 MARK = "trusted.kadalu.layout"
 """On the volume's root, set through a mount: the last run whose layout is fixed."""
 
+_LINKS = 2
+"""Names of a file that has one: the other is in .glusterfs."""
 _CHUNK = 256
 _TRIES = 20
 _PAUSE = 3.0
@@ -26,7 +28,7 @@ _AGAIN = (
 )
 _LEFT = {
     errno.EEXIST: "in place", errno.ENOENT: "gone", errno.ENOSPC: "no space there",
-    errno.EOPNOTSUPP: "hard links", errno.EMLINK: "hard links", errno.EBUSY: "locked",
+    errno.EBUSY: "locked",
 }  # fmt: skip
 
 
@@ -116,12 +118,13 @@ def _patiently(act, stopping):
 
 
 def _sized(files, seen):
-    """(name, bytes) of files: what is allocated, once for all the names of a file."""
+    """(name, bytes, linked) of files: what is allocated, once for all the names of a file."""
     for name, found in files:
-        again = found.st_nlink > 2 and found.st_ino in seen  # one link is .glusterfs's
-        if found.st_nlink > 2:
+        linked = found.st_nlink > _LINKS
+        size = 0 if linked and found.st_ino in seen else found.st_blocks * 512
+        if linked:
             seen.add(found.st_ino)
-        yield name, 0 if again else found.st_blocks * 512
+        yield name, size, linked
 
 
 def _scan(job, book, stopping):
@@ -131,7 +134,7 @@ def _scan(job, book, stopping):
     for path in directories.walk(job["unit"]):
         if stopping.is_set():
             return
-        for _, size in _sized(directories.files(job["unit"], path), seen):
+        for _, size, _ in _sized(directories.files(job["unit"], path), seen):
             total, count = total + size, count + 1
         book.save()
     book.set(total_bytes=total, total_files=count)
@@ -156,11 +159,13 @@ def _migrate(job, book, stopping):
 
 
 def _file(job, book, stopping, folder, found):
-    name, size = found
+    name, size, linked = found
     if stopping.is_set():
         return
     path = os.path.join(folder, name)
     outcome, why = _move(os.path.join(job["mount"], path), job["force"], stopping)
+    if outcome == "failed" and linked and job["kind"] == "migrate":
+        outcome = "hard links"  # DHT moves them only off a group that is leaving
     if outcome:
         book.count(outcome, size, {"path": path, "reason": why})
 

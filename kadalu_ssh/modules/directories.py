@@ -50,25 +50,26 @@ def _is_users_dir(entry):
 
 
 def files(root, folder):
-    """[(name, lstat)] of the regular files of a directory that hold data.
+    """[(name, lstat)] of what is no directory and holds data: files, symbolic links, devices.
 
-    Not those of mode 1000 by which DHT says that a file is in another group.
+    Not the files of mode 1000 by which DHT says that a file is in another group.
     """
     found = []
     try:
         with os.scandir(os.path.join(root, folder)) as entries:
             for entry in entries:
                 seen = _stat(entry)
-                if seen is not None and stat.S_ISREG(seen.st_mode) and not is_link(seen):
+                if seen is not None and not (stat.S_ISDIR(seen.st_mode) or is_link(seen)):
                     found.append((entry.name, seen))
     except OSError:
-        return []
+        return []  # it is gone
     return sorted(found)
 
 
 def is_link(seen):
     """Whether it only points to a file in another group."""
-    return stat.S_IMODE(seen.st_mode) == _LINK_MODE and seen.st_size == 0
+    mode = seen.st_mode
+    return stat.S_ISREG(mode) and stat.S_IMODE(mode) == _LINK_MODE and seen.st_size == 0
 
 
 def _stat(entry):
@@ -76,19 +77,3 @@ def _stat(entry):
         return entry.stat(follow_symlinks=False)
     except OSError:
         return None  # it is gone
-
-
-def contents(root, folder):
-    """Names in a directory that are neither directories nor mere pointers to another group."""
-    try:
-        with os.scandir(os.path.join(root, folder)) as entries:
-            return sorted(entry.name for entry in entries if _holds_data(entry))
-    except OSError:
-        return []
-
-
-def _holds_data(entry):
-    seen = _stat(entry)
-    if seen is None or stat.S_ISDIR(seen.st_mode):
-        return False
-    return not (stat.S_ISREG(seen.st_mode) and is_link(seen))

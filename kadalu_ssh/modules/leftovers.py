@@ -10,8 +10,7 @@ _SHOWN = 10
 def run(params, ctx):
     """{"units": [path]} → {"units": {path: {"files": how many, "some": [their paths]}}}.
 
-    Counted are regular files that hold data, and whatever is no directory and no file: links,
-    devices, sockets. What only points to a file in another group is not.
+    What only points to a file in another group is not counted.
     """
     return {"units": {path: _look(path, ctx) for path in params["units"]}}
 
@@ -20,7 +19,7 @@ def _look(unit, ctx):
     count, some = 0, []
     for folder in directories.walk(unit):
         ctx.check_cancelled()
-        for name in directories.contents(unit, folder):
+        for name, _ in directories.files(unit, folder):
             count += 1
             if len(some) < _SHOWN:
                 some.append(os.path.join(folder, name))

@@ -157,12 +157,11 @@ def left_phases(
     gone = [group for group in before.groups if group.number not in kept]
     hidden = as_adding(before, gone)
     hidden = msgspec.structs.replace(hidden, regrouped=True)
-    leaving = tuple(dict.fromkeys(slot.unit.node for group in gone for slot in group.slots))
     services = (*bricks_of(gone), shd_service(volume.id))
     return [
         *joining_clients(new, volume, nodes, with_volume_changed(new, hidden)),
         Converge(
-            leaving, (owner_of(volume),), may_stop=services, tombstones=(owner_of(volume),),
+            nodes, (owner_of(volume),), may_stop=services, tombstones=(owner_of(volume),),
             name="stop the units that are left", forward_only=True, tolerant=True,
         ),
     ]  # fmt: skip

@@ -1,0 +1,107 @@
+"""More groups for a volume that is in use."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cluster.bed import CLIENT, SERVERS, Bed, Workspace, wait_until
+from tests.cluster.load import Load, refute_errors, two_writers
+
+S3, MORE = SERVERS[:3], SERVERS[3:]
+
+
+@pytest.fixture
+def data(shared: Workspace, clean: Bed) -> Iterator[Workspace]:
+    """A volume `v` of one group with files, mounted on the client; gone afterwards."""
+    shared.ok("volume", "create", "v", "replica", "3", *(f"{s}:/data1/v" for s in S3))
+    shared.ok("mount", "v", f"{CLIENT}:/mnt/v")
+    fill(clean, "/mnt/v")
+    yield shared
+    shared.ok("umount", f"{CLIENT}:/mnt/v")
+    shared.ok("volume", "stop", "v", "-y")
+    shared.ok("volume", "delete", "v", "--wipe", "-y")
+
+
+def fill(bed: Bed, mount: str) -> None:
+    """Files in three depths, and what sha256sum says of them in /root/sums."""
+    bed.sh(
+        CLIENT,
+        f"cd {mount} && for d in a a/b a/b/c d e; do mkdir -p $d; for i in $(seq 12); do "
+        "head -c $((i * 3000)) /dev/urandom >$d/f$i; done; done; "
+        "find . -type f | sort | xargs sha256sum >/root/sums",
+    )
+
+
+def unchanged(bed: Bed, mount: str) -> bool:
+    return bed.ok(CLIENT, f"cd {mount} && sha256sum -c --quiet /root/sums")
+
+
+def test_under_two_writers_nobody_sees_anything(data: Workspace, clean: Bed) -> None:
+    loads: list[Load] = two_writers(clean, "/mnt/v")
+    data.ok("volume", "expand", "v", *(f"{s}:/data1/v" for s in MORE))
+    for load in loads:
+        load.more(50)
+    data.ok("rebalance", "status", "v", "--watch")
+    for load in loads:
+        load.more(50)
+    assert refute_errors(loads) > 8
+    assert unchanged(clean, "/mnt/v")
+    for server in MORE:
+        assert clean.ok(server, "test -d /data1/v/a/b/c")
+        written = "find /data1/v/of-root /data1/v/of-user -type f -size +0 | grep -q ."
+        assert clean.ok(server, written), "new files go to the new group too"
+    data.ok("reconcile", "--check")
+
+
+def test_a_group_alone_gets_no_files_until_it_is_asked_for(data: Workspace, clean: Bed) -> None:
+    data.ok("volume", "expand", "v", "replica", "3", *(f"{s}:/data2/v" for s in MORE),
+            "--no-fix-layout")  # fmt: skip
+    clean.sh(CLIENT, "cd /mnt/v/a && for i in $(seq 40); do echo $i >new$i; done")
+    assert clean.sh("server4", "find /data2/v/a -type f -size +0") == ""
+    assert not clean.ok("server1", "ls /var/lib/kadalu/*/crawl-*")
+    data.ok("rebalance", "start", "v", "--fix-layout")
+    data.ok("rebalance", "status", "v", "--watch")
+    clean.sh(CLIENT, "cd /mnt/v/a && for i in $(seq 40); do echo $i >newer$i; done")
+    assert clean.sh("server4", "find /data2/v/a -name 'newer*' -size +0") != ""
+    assert unchanged(clean, "/mnt/v")
+
+
+def test_what_stands_in_the_way_is_told_and_nothing_is_changed(data: Workspace, clean: Bed) -> None:
+    units = [f"{s}:/data2/w" for s in MORE]
+    before = clean.on_all(SERVERS, "ls /data2; cat /var/lib/kadalu/*/volfiles/* | sha256sum")
+    assert "cannot be divided" in data.refused("volume", "expand", "v", *units[:2])
+    told = data.refused("volume", "expand", "v", "disperse", "3", "redundancy", "1", *units)
+    assert "not like those of volume v: Replicate, 3 units each" in told
+    same = [f"server4:/data2/w{n}" for n in range(3)]
+    assert "--same-node" in data.refused("volume", "expand", "v", *same)
+    assert "already a storage unit of volume v" in data.refused(
+        "volume", "expand", "v", "server1:/data1/v", *units[:2]
+    )
+    shown = data.ok("volume", "expand", "v", *units, "--dry-run")
+    assert "make storage unit" in shown and shown.endswith("Nothing was changed.\n")
+    assert clean.on_all(
+        SERVERS, "ls /data2; cat /var/lib/kadalu/*/volfiles/* | sha256sum"
+    ) == before  # fmt: skip
+    brick = clean.sh("server3", "cd /etc/systemd/system && ls kadalu-brick-*").strip()
+    clean.sh("server3", f"systemctl stop {brick}")
+    assert "server3:/data1/v" in data.refused("volume", "expand", "v", *units)
+    clean.sh(CLIENT, "echo late >/mnt/v/late")
+    clean.sh("server3", f"chmod 000 /data1/v/.glusterfs/indices; systemctl start {brick}")
+    clean.sh("server3", "chmod 600 /data1/v/.glusterfs/indices")
+    data.ok("heal", "info", "v", "--watch")
+
+
+def test_without_copies_and_dispersed(shared: Workspace, clean: Bed) -> None:
+    shared.ok("volume", "create", "p", "server1:/data1/p", "server2:/data1/p")
+    disperse = ["disperse", "3", "redundancy", "1"]
+    shared.ok("volume", "create", "e", *disperse, *(f"{s}:/data1/e" for s in S3))
+    for name, units in (("p", ["server3:/data1/p"]), ("e", [f"{s}:/data1/e" for s in MORE])):
+        shared.ok("mount", name, f"{CLIENT}:/mnt/{name}")
+        fill(clean, f"/mnt/{name}")
+        shared.ok("volume", "expand", name, *units)
+        shared.ok("rebalance", "start", name)
+        shared.ok("rebalance", "status", name, "--watch")
+        assert unchanged(clean, f"/mnt/{name}")
+        node, _, path = units[0].partition(":")
+        assert clean.sh(node, f"find {path} -name 'f*' -type f -size +0") != ""
+    wait_until(lambda: shared.run("reconcile", "--check").code == 0)
