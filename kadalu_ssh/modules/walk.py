@@ -18,15 +18,18 @@ _TELL_EVERY = 500
 def run(params, ctx):
     """{"fence", "volume_id", "volfile": text, "glusterfs": program, "unit": path of one that has
     all directories, "units": how many the mount has to reach} → {"directories": how many}.
-    Events: {"directories": how many so far}.
+    Events: {"directories": how many so far}. With "end": true, only takes away what a call that
+    was killed has left.
     """
     fence.enter(ctx, params["fence"])
     base = cluster_dir(RUN, params["fence"]["cluster_id"])
     name = "walk-%s" % params["volume_id"]
     volfile, point = os.path.join(base, name + ".vol"), os.path.join(base, name)
     log = os.path.join(cluster_dir(LOG, params["fence"]["cluster_id"]), name + ".log")
-    write_atomic(volfile, params["volfile"])
     try:
+        if params.get("end"):
+            return {"directories": 0}
+        write_atomic(volfile, params["volfile"])
         private_mount.mount(ctx.command, params["glusterfs"], volfile, point, log)
         private_mount.wait_whole(point, params["units"])
         return {"directories": _look(params["unit"], point, ctx)}

@@ -10,7 +10,7 @@ from kadalu_ssh.model.errors import NodeError
 from kadalu_ssh.model.records import Document, Volume
 from kadalu_ssh.operations.connected import clients_of, connected
 from kadalu_ssh.operations.context import Change
-from kadalu_ssh.operations.phases import Env, Report, sort_answers
+from kadalu_ssh.operations.phases import Env, Report, sort_answers, without_strangers
 from kadalu_ssh.volgen import client_volfile
 
 _WALK_LIMIT = 24 * 3600.0
@@ -84,7 +84,10 @@ class WalkDirectories:
         }  # fmt: skip
 
     async def undo(self, env: Env) -> Report:
-        return Report()
+        """The directories go with the units; a mount may be left of a call that was killed."""
+        ended = {"fence": env.fence, "volume_id": self.volume.id, "end": True}
+        answers = await env.session.call("walk", {self.node: ended})
+        return sort_answers(env.session, without_strangers(answers))[1]
 
 
 @dataclass(frozen=True)

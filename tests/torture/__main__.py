@@ -1,5 +1,5 @@
 """`python -m tests.torture [--only create,stop] [--faults kill-node] [--sample N] | --race N |
---broken`."""
+--grow N | --broken`."""
 
 import argparse
 import random
@@ -14,6 +14,7 @@ from pytest_docker.plugin import get_docker_services
 from tests.cluster.bed import CLIENT, HERE, Bed
 from tests.cluster.compose import compose_command, prepare_environment
 from tests.torture.broken import all_caught
+from tests.torture.grow import grow
 from tests.torture.race import race as race_rounds
 from tests.torture.runs import FAULTS, NODES, SCENARIOS, Stage
 
@@ -37,6 +38,7 @@ def main() -> int:
     parser.add_argument("--shard", default="1/1", help="I/N: the Ith of N parts of the runs")
     parser.add_argument("--skip", type=int, default=0, help="so many that an earlier call has run")
     parser.add_argument("--race", type=int, help="so many rounds of two laptops, and nothing else")
+    parser.add_argument("--grow", type=int, help="so many expansions under load, and nothing else")
     parser.add_argument("--broken", action="store_true", help="are broken variants noticed?")
     parser.add_argument("--project", default="kadalutorture")
     given = parser.parse_args()
@@ -54,7 +56,22 @@ def main() -> int:
             bed = Bed(given.project, key, nodes=(*NODES, CLIENT))
             for node in bed.nodes:
                 bed.wait_ready(node)
+            if given.grow:
+                return grown(bed, root, given.grow)
             return race(bed, root, given.race) if given.race else torture(Stage(bed, root), given)
+
+
+def grown(bed: Bed, root: Path, times: int) -> int:
+    """Returns how much was wrong."""
+    done = grow(bed, root, times)
+    for line in done.wrong:
+        print(f"    {line}", flush=True)
+    print(
+        f"{done.expansions} expansions with a rebalance each, {done.directories} directories made "
+        f"meanwhile, {len(done.wrong)} wrong",
+        flush=True,
+    )
+    return len(done.wrong)
 
 
 def race(bed: Bed, root: Path, rounds: int) -> int:

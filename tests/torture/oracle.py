@@ -19,6 +19,7 @@ LOOK = {
     "! getfattr -n trusted.glusterfs.volume-id $d >/dev/null 2>&1 && echo $d; done",
     "temporary": "find /var/lib/kadalu /etc/systemd/system -name '*.kadalu-new' | wc -l",
     "workers": "pgrep -fc '[z]lib.decompress'",
+    "private": "findmnt -rno TARGET -t fuse.glusterfs | grep -c '^/run/kadalu/.*/walk-'",
 }
 
 
@@ -78,12 +79,24 @@ def expected(document: Json, node_id: str | None) -> dict[str, list[str]]:
                 files.append(f"shd-{volume['id']}.vol")
         services += [f"{name}:{'enabled' if runs else 'disabled'}" for name in names]
         active += names if runs else []
+        crawls = crawls_of(volume, {unit["id"] for unit in mine})
+        files += [f"crawl-{volume['id']}.vol"] if crawls else []
+        works = runs and bool(crawls) and volume["rebalance"]["state"] == "running"
+        services += [f"{name}:{'enabled' if works else 'disabled'}" for name in crawls]
+        active += crawls if works else []
         ports += [str(unit["port"]) for unit in mine] if runs else []
     return {
         "services": services, "active": active, "ports": ports, "files": files,
         "identity": ["1" if node_id else "0"], "intents": ["0"], "temporary": ["0"],
-        "workers": ["0"], "unmarked": [],
+        "workers": ["0"], "private": ["0"], "unmarked": [],
     }  # fmt: skip
+
+
+def crawls_of(volume: Json, units: set[str]) -> list[str]:
+    """Services of the volume's last rebalance that are beside one of these units."""
+    run = volume.get("rebalance") or {"crawls": []}
+    mine = [crawl["group"] for crawl in run["crawls"] if crawl["unit"] in units]
+    return [f"kadalu-crawl-{volume['id']}-{group}.service" for group in mine]
 
 
 def mounts(bed: Bed, document: Json) -> list[str]:

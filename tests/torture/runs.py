@@ -18,6 +18,9 @@ LIMIT = 150.0
 """Seconds for a command whose node went away: the heartbeat's 30, twice, and the connect's."""
 T = [f"{s}:/data2/t" for s in S3]
 CREATE = ["volume", "create", "t", "replica", "3", *T]
+EXPAND = ["volume", "expand", "t", *(f"{s}:/data2/more" for s in NODES[1:])]
+ADD = ["node", "add", "server4"]
+TWO_GROUPS = [ADD, CREATE, EXPAND]
 MOUNT = ["mount", "t", f"{CLIENT}:/mnt/t", "--persist"]
 
 
@@ -36,15 +39,17 @@ SCENARIOS = {
     "set": Scenario(["volume", "set", "t", "server.event-threads", "3"], [CREATE]),
     "stop": Scenario(["volume", "stop", "t", "-y"], [CREATE]),
     "delete": Scenario(["volume", "delete", "t", "--wipe", "-y"], [[*CREATE, "--no-start"]]),
+    "expand": Scenario(EXPAND, [ADD, CREATE, MOUNT]),
+    "rebalance": Scenario(["rebalance", "start", "t"], TWO_GROUPS),
+    "rebalance-stop": Scenario(
+        ["rebalance", "stop", "t", "-y"], [*TWO_GROUPS, ["rebalance", "start", "t"]]
+    ),
+    "shrink": Scenario(["volume", "shrink", "t", "--group", "1", "-y"], TWO_GROUPS),
     "mount": Scenario(MOUNT, [CREATE], CLIENT),
     "umount": Scenario(["umount", f"{CLIENT}:/mnt/t"], [CREATE, MOUNT], CLIENT),
-    "node-add": Scenario(["node", "add", "server4"], node="server4"),
-    "node-remove": Scenario(
-        ["node", "remove", "server4", "-y"], [["node", "add", "server4"]], "server4"
-    ),
-    "meta-add": Scenario(
-        ["cluster", "meta", "add", "server4"], [["node", "add", "server4"]], "server4"
-    ),
+    "node-add": Scenario(ADD, node="server4"),
+    "node-remove": Scenario(["node", "remove", "server4", "-y"], [ADD], "server4"),
+    "meta-add": Scenario(["cluster", "meta", "add", "server4"], [ADD], "server4"),
     "meta-remove": Scenario(["cluster", "meta", "remove", "server2", "-y"]),
 }
 
