@@ -11,11 +11,13 @@ from common import ModuleError, sync_dir, uuid_bytes
 
 def run(params, ctx):
     """{"fence", "units": [{"path", "unit_id", "volume_id", "group", "position", "role", "fs_uuid",
-    "fsid", "create_parents": bool, "adopt": bool}]} → {"units": [{"path", "made_dirs": [path]}]}.
+    "fsid", "create_parents": bool, "adopt": bool, "empty": bool}]}
+    → {"units": [{"path", "made_dirs": [path]}]}.
 
     A unit that is there already, with the same ids, is left as it is, and completed where an
     earlier call was cut short. With `adopt`, a directory that has this volume's id and data is put
-    back in service. Raises ModuleError `refused`.
+    back in service. With `empty`, it takes the place of one that had data: its root is marked so
+    that AFR never takes it for a good copy. Raises ModuleError `refused`.
     """
     fence.enter(ctx, params["fence"])
     table = filesystems.mounts()
@@ -119,6 +121,8 @@ def _make(unit, fenced, made):
     _make_dir(os.path.join(home, "indices"), 0o600, made)
     if not _is_it(marks.record(path), unit, fenced["cluster_id"]):
         _set(home, marks.RECORD, _record(unit, fenced, len(dirs)), 0, made)
+    if unit.get("empty") and marks.volume_id(path) is None:
+        _set(path, marks.DIRTY, marks.ENTRIES_DIRTY, 0, made)
     if marks.volume_id(path) is None:
         _set(path, marks.VOLUME_ID, uuid_bytes(unit["volume_id"]), os.XATTR_CREATE, made)
     sync_dir(home)

@@ -15,6 +15,9 @@ from common import uuid_text
 VOLUME_ID = "trusted.glusterfs.volume-id"
 GFID = "trusted.gfid"
 RECORD = "trusted.kadalu.unit"
+DIRTY = "trusted.afr.dirty"
+ENTRIES_DIRTY = bytes.fromhex("000000000000000000000001")
+"""Numbers of pending data, metadata and entry operations, 32 bits each."""
 _ABSENT = (errno.ENODATA, errno.ENOENT, errno.ENOTDIR, errno.EOPNOTSUPP)
 
 

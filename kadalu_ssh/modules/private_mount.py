@@ -4,10 +4,9 @@ import os
 import subprocess
 import time
 
-from common import ModuleError, make_dirs
+from common import ModuleError, make_dirs, read_text
 
 _PATIENCE = 60.0
-_PATHS = "trusted.glusterfs.pathinfo"
 
 
 def mount(run, program, volfile, point, log, options=()):
@@ -57,11 +56,14 @@ def wait_whole(point, units, limit=_PATIENCE):
 
 
 def _connected(point):
-    """How many units answer for the root; every xlator above tells of all its children."""
+    """How many clients of the mount's graph are connected, as GlusterFS's own `.meta` tells."""
+    graph = os.path.join(point, ".meta", "graphs", "active")
     try:
-        return os.getxattr(point, _PATHS).count(b"<POSIX(")
+        texts = [read_text(os.path.join(graph, name, "private")) for name in os.listdir(graph)]
     except OSError:
         return 0
+    clients = [text for text in texts if text and "[xlator.protocol.client." in text]
+    return sum("\nconnected = 1\n" in text for text in clients)
 
 
 def program(argv):

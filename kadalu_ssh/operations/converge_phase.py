@@ -47,6 +47,8 @@ class Converge:
     tolerant: bool = False
     between: Document | None = None
     """A step on the way to the new document: hosts are made to match this one instead."""
+    broken: tuple[str, ...] = ()
+    """Items that were not in place before either: undoing does not wait for them."""
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -62,7 +64,9 @@ class Converge:
         scope = Scope(
             owners=self.owners, may_stop=self.undo_stop, tombstones=self.owners, undoing=True
         )
-        return await converge(env, env.old, self.targets, scope)
+        report = await converge(env, env.old, self.targets, scope)
+        report.failed = [e for e in report.failed if not e.reason.startswith(self.broken)]
+        return report
 
 
 @dataclass(frozen=True)

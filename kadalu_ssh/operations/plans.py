@@ -27,6 +27,7 @@ from kadalu_ssh.operations.regroup import (
     units_by_node,
     with_volume_changed,
 )
+from kadalu_ssh.operations.replace_phases import replace_phases
 from kadalu_ssh.operations.unit_phases import DropUnits, InitUnits
 
 Params = dict[str, Any]
@@ -122,6 +123,13 @@ def _volume_leave(old: Document, new: Document, params: Params) -> list[Phase]:
 def _volume_left(old: Document, new: Document, params: Params) -> list[Phase]:
     nodes = volume_nodes(_find(old, params["volume"]))
     return left_phases(old, new, _find(new, params["volume"]), nodes)
+
+
+def _replace_unit(old: Document, new: Document, params: Params) -> list[Phase]:
+    volume = _find(new, params["volume"])
+    before = volume_nodes(_find(old, params["volume"]))
+    nodes = tuple(dict.fromkeys([*volume_nodes(volume), *before]))
+    return replace_phases(old, new, volume, params, nodes)
 
 
 def _volume_start(old: Document, new: Document, params: Params) -> list[Phase]:
@@ -220,6 +228,7 @@ _BUILDERS: dict[str, Builder] = {
     "volume.left": _volume_left,
     "volume.rebalance": _volume_rebalance,
     "volume.rename": _nothing,
+    "volume.replace-unit": _replace_unit,
     "client.mount": _mount,
     "client.umount": _umount,
 }

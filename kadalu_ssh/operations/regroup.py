@@ -63,16 +63,17 @@ def bricks_of(groups: Iterable[Group]) -> tuple[str, ...]:
 
 
 def joining_clients(
-    document: Document, volume: Volume, nodes: tuple[str, ...], between: Document
-) -> list[Phase]:
-    """Every node, then every mount, learns the groups that the volume has in `between`."""
+    document: Document, volume: Volume, nodes: tuple[str, ...], between: Document | None = None,
+    may_stop: tuple[str, ...] = (),
+) -> list[Phase]:  # fmt: skip
+    """Every node, then every mount, learns the units that the volume has (in `between`)."""
     mounts = [client for client in document.clients if client.volume == volume.id]
     hosts = tuple(dict.fromkeys(client.host for client in mounts))
     owners = tuple(owner_of(client) for client in mounts)
     phases: list[Phase] = [
         Converge(
             nodes, (owner_of(volume),), name="write volfiles", forward_only=True, tolerant=True,
-            between=between,
+            between=between, may_stop=may_stop, tombstones=(owner_of(volume),) if may_stop else (),
         )
     ]  # fmt: skip
     more = Converge(
@@ -99,7 +100,8 @@ def expand_phases(
     )  # fmt: skip
     return [
         Converge(
-            fresh, (owner_of(volume),), undo_stop=bricks_of(groups), between=before,
+            fresh, (owner_of(volume),), between=before,
+            undo_stop=(*bricks_of(groups), shd_service(volume.id)),
             name="start the new storage units",
         ),
         MarkRoots(_ranges(old, volume, groups)),

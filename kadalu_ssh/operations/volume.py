@@ -87,7 +87,7 @@ async def _connected(transaction: Transaction, volume: Volume) -> list[str]:
     managed = [c for c in transaction.document.clients if c.volume == volume.id]
     hosts = {session.host_name(c.host) for c in managed}
     names = {f"{session.host_name(c.host)}:{c.path}" for c in managed}
-    return sorted(names | (seen - await _addresses(session, hosts)))
+    return sorted(names | (seen - await addresses_of(session, hosts)))
 
 
 def _is_outside(client: Json) -> bool:
@@ -95,7 +95,7 @@ def _is_outside(client: Json) -> bool:
     return client["name"] not in OWN_DAEMONS
 
 
-async def _addresses(session: Session, hosts: Iterable[str]) -> set[str]:
+async def addresses_of(session: Session, hosts: Iterable[str]) -> set[str]:
     """Under which a storage unit may see these hosts, as far as the names tell here."""
     reaches = [session.inventory.reach(host) for host in hosts if host in session.inventory.hosts]
     names = {*hosts, *(reach.host for reach in reaches), *(reach.address for reach in reaches)}

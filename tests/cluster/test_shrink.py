@@ -73,7 +73,7 @@ def test_cut_off_it_goes_on_or_is_given_up(data: Workspace, clean: Bed) -> None:
 
 def test_a_crawl_that_was_stopped_is_begun_anew(data: Workspace, clean: Bed) -> None:
     process = data.spawn("volume", "shrink", "v", "--group", "1", "-y")
-    wait_until(lambda: clean.ok("server1", "pgrep -f crawl.py"), why="its crawl runs")
+    wait_until(lambda: clean.ok("server1", "pgrep -f '[c]rawl.py'"), why="its crawl runs")
     clean.sh("server1", "systemctl stop 'kadalu-crawl-*'")
     out, err = process.communicate()
     if process.returncode:

@@ -97,3 +97,10 @@ _HOUR = 60
 HOST = arg("host", metavar="[CLUSTER/]HOST", help="inventory name of the node")
 VOLUME = arg("volume", metavar="[CLUSTER/]VOLUME", help="volume name")
 ANY_VOLUME = arg("volume", metavar="[CLUSTER/]VOLUME", nargs="?", help="one volume only")
+
+REPLACING = (
+    flag("--allow-rootdirs", "permit paths on the root file system"),
+    flag("--create-parents", "make missing parent directories"),
+    flag("--same-node", "permit two copies on one node"),
+    flag("--wait", "wait until everything is healed"),
+)

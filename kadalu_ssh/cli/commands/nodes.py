@@ -1,6 +1,6 @@
 """node …"""
 
-from kadalu_ssh.cli.commands.base import HOST, Command, arg, flag, port
+from kadalu_ssh.cli.commands.base import HOST, REPLACING, Command, arg, flag, port
 
 NODES = (
     Command(
@@ -35,6 +35,16 @@ NODES = (
             flag("--install", "install the distribution's GlusterFS packages where missing"),
         ),
         "node_check", mutating=True,
+    ),
+    Command(
+        "node", "replace", "put all storage units of a node on another",
+        "kadalu node replace server2 server4", "unit_replace:replace_node",
+        (
+            arg("old", metavar="OLD", help="the node that goes, dead or alive"),
+            arg("new", metavar="NEW", help="a node of the cluster: it gets the same paths"),
+            *REPLACING,
+        ),
+        mutating=True,
     ),
     Command("node", "accept-key", "trust a host key that has changed",
             "kadalu node accept-key server1", "node:accept_key", (HOST,), mutating=True),

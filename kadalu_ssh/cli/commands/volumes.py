@@ -1,6 +1,6 @@
 """volume …"""
 
-from kadalu_ssh.cli.commands.base import ANY_VOLUME, VOLUME, Command, arg, flag
+from kadalu_ssh.cli.commands.base import ANY_VOLUME, REPLACING, VOLUME, Command, arg, flag
 
 _TYPES = """\
 TYPE is one of
@@ -31,6 +31,10 @@ _SHRINK = """\
 Its files are moved to the other groups by a service on a node; this command waits for that. It
 may be interrupted: given again, it goes on. The group goes only when no file is left in its units,
 which are then stopped; their directories stay."""
+
+_REPLACE = """\
+The new unit is healed from the others of its group while the volume is in use. Refused where OLD
+may hold the last good copy of something: it asks, or says what has to be up first."""
 
 VOLUMES = (
     Command(
@@ -96,6 +100,18 @@ VOLUMES = (
             flag("--cancel", "keep the group after all, and what is still in it"),
         ),
         mutating=True, notes=_SHRINK,
+    ),
+    Command(
+        "volume", "replace-unit", "put another disk or node in the place of a storage unit",
+        "kadalu volume replace-unit vol1 server2:/data/vol1 server4:/data/vol1",
+        "unit_replace:replace_unit",
+        (
+            VOLUME,
+            arg("old", metavar="OLD", help="the storage unit that goes: HOST:PATH"),
+            arg("new", metavar="NEW", help="the one that comes; OLD again, on a new, empty disk"),
+            *REPLACING,
+        ),
+        mutating=True, notes=_REPLACE,
     ),
     Command("volume", "set", "set options of a volume",
             "kadalu volume set vol1 performance.cache-size 256MB network.ping-timeout 20",

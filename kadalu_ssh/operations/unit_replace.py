@@ -1,0 +1,329 @@
+"""volume replace-unit, node replace: another disk or node takes the place of one in a group."""
+
+import asyncio
+import dataclasses
+from collections.abc import Sequence
+
+import msgspec
+
+from kadalu_ssh.model.channel import Json
+from kadalu_ssh.model.errors import Failed, KadaluError, NodeError, Refused
+from kadalu_ssh.model.grammar import PlannedSlot, UnitSpec, VolumePlan, parse_unit
+from kadalu_ssh.model.names import check_host, split_volume
+from kadalu_ssh.model.records import Document, Group, Node, Rebalance, Slot, Tombstone, Unit, Volume
+from kadalu_ssh.operations.context import Context, Outcome
+from kadalu_ssh.operations.examine import examine
+from kadalu_ssh.operations.heal import launch_heal, pending_heals
+from kadalu_ssh.operations.new_volume import new_unit, ports_for, with_ports
+from kadalu_ssh.operations.plans import volume_nodes
+from kadalu_ssh.operations.probe import facts_params
+from kadalu_ssh.operations.replace_checks import refuse_loss, refuse_unfit
+from kadalu_ssh.operations.session import Session, open_session
+from kadalu_ssh.operations.transaction import Hosts, Transaction, open_transaction
+from kadalu_ssh.operations.unit_checks import Allowed
+from kadalu_ssh.operations.volume_view import load_document
+from kadalu_ssh.state.document import successor
+
+_LOOK_SECONDS = 2.0
+
+
+@dataclasses.dataclass(frozen=True)
+class _Change:
+    """What is to take whose place."""
+
+    volume: Volume
+    group: Group
+    slot: Slot
+    old: UnitSpec
+    new: UnitSpec
+
+    @property
+    def same_place(self) -> bool:
+        return (self.old.host, self.old.path) == (self.new.host, self.new.path)
+
+    @property
+    def what(self) -> str:
+        return f"{self.old} of volume {self.volume.name} is not replaced"
+
+
+async def replace_unit(
+    ctx: Context, *, volume: str, old: str, new: str, allow_rootdirs: bool = False,
+    create_parents: bool = False, same_node: bool = False, wait: bool = False,
+) -> Outcome:  # fmt: skip
+    """The new unit is healed from the others of its group while the volume is in use."""
+    cluster, name = split_volume(volume)
+    was, wanted = parse_unit(old), parse_unit(new)
+    allowed = Allowed(allow_rootdirs, create_parents)
+    async with open_transaction(ctx, cluster, _hosts_of(name, wanted.host)) as transaction:
+        session = transaction.session
+        change = _change(session, name, was, wanted)
+        up = await refuse_unfit(session, change.volume, change.group, change.slot, change.what)
+        _refuse_neighbour(session, change, same_node)
+        await refuse_loss(session, change.volume, change.group, change.slot, up, change.what)
+        document, unit = await _document(session, change, allowed)
+        params = {
+            "volume": change.volume.id, "unit": unit.id, "old_unit": change.slot.unit.id,
+            "create_parents": create_parents, "reached": len(up) + 1,
+        }  # fmt: skip
+        outcome = await transaction.execute("volume.replace-unit", document, params)
+        if not transaction.check:
+            await _heal(transaction, change.volume.name)
+    if wait and not ctx.settings.dry_run:
+        await _healed(ctx, cluster, name, unit)
+    outcome.summary = _summary(change, wait)
+    outcome.data = {"volume": {"name": name, "id": change.volume.id}, "unit": unit.id}
+    return outcome
+
+
+def _hosts_of(name: str, host: str) -> Hosts:
+    def hosts(document: Document) -> list[str]:
+        found = [v for v in document.volumes if v.name == name]
+        mounts = [c.host for c in document.clients for v in found if c.volume == v.id]
+        more = [node.id for node in document.nodes if node.name == host]
+        return [*(node for v in found for node in volume_nodes(v)), *more, *mounts]
+
+    return hosts
+
+
+def _change(session: Session, name: str, old: UnitSpec, new: UnitSpec) -> _Change:
+    volume = session.volume(name)
+    places: dict[tuple[str, str], tuple[Group, Slot]] = {
+        (session.host_name(slot.unit.node), slot.unit.path): (group, slot)
+        for group in volume.groups
+        for slot in group.slots
+    }
+    if (old.host, old.path) not in places:
+        known = ", ".join(f"{host}:{path}" for host, path in places)
+        raise Refused(f"{old} is no storage unit of volume {name}", hint=f"its units: {known}")
+    group, slot = places[old.host, old.path]
+    change = _Change(volume, group, slot, old, new)
+    session.need([session.node(new.host).id], change.what)
+    return change
+
+
+def _refuse_neighbour(session: Session, change: _Change, same_node: bool) -> None:
+    others = [s for s in change.group.slots if s.unit.id != change.slot.unit.id]
+    if any(session.host_name(s.unit.node) == change.new.host for s in others) and not same_node:
+        raise Refused(
+            f"{change.what}: {change.new.host} has another unit of group "
+            f"{change.group.number + 1} already",
+            hint="another node, or --same-node",
+        )
+
+
+async def _document(session: Session, change: _Change, allowed: Allowed) -> tuple[Document, Unit]:
+    """The next document, in which the slot has a new unit; checked as for `volume create`."""
+    await _refuse_old_data(session, change)
+    base = successor(session.document)
+    plan = VolumePlan(change.volume.kind, 0, ((PlannedSlot(change.new, change.slot.role),),))
+    facts = await examine(session, _vacated(base, change), plan, allowed, False, change.what)
+    nodes = {node.name: node for node in base.nodes}
+    place = (change.new.host, change.new.path)
+    ports = (
+        {place: change.slot.unit.port} if change.same_place else _port(change, nodes, facts, base)
+    )
+    unit = new_unit(change.new, nodes, facts, ports)
+    slot = msgspec.structs.replace(change.slot, unit=unit)
+    new = _with_slot(base, change.volume, change.group, slot)
+    tomb = Tombstone(
+        owner=f"volume:{change.volume.id}", host=change.slot.unit.node,
+        unit=change.slot.unit.id, path=None if change.same_place else change.slot.unit.path,
+        port=change.slot.unit.port,
+    )  # fmt: skip
+    new = new if change.same_place else with_ports(new, [unit])
+    return msgspec.structs.replace(new, tombstones=(*new.tombstones, tomb)), unit
+
+
+def _vacated(base: Document, change: _Change) -> Document:
+    """For the checks: at the same place, the old unit is not in the way."""
+    if not change.same_place:
+        return base
+    group = msgspec.structs.replace(
+        change.group, slots=tuple(s for s in change.group.slots if s is not change.slot)
+    )
+    groups = tuple(group if g.number == group.number else g for g in change.volume.groups)
+    volume = msgspec.structs.replace(change.volume, groups=groups)
+    volumes = tuple(volume if v.id == volume.id else v for v in base.volumes)
+    return msgspec.structs.replace(base, volumes=volumes)
+
+
+def _port(
+    change: _Change, nodes: dict[str, Node], facts: dict[str, Json], base: Document
+) -> dict[tuple[str, str], int]:
+    """A client takes no notice when only the port of a unit changes: a unit at the same place has
+    to keep its own. Any other gets one that its node never gave before.
+    """
+    plan = VolumePlan(change.volume.kind, 0, ((PlannedSlot(change.new, change.slot.role),),))
+    listening = {host: set(found["listening"]) for host, found in facts.items()}
+    return ports_for(plan, nodes, listening, base.port_range)
+
+
+async def _refuse_old_data(session: Session, change: _Change) -> None:
+    """At the same place, what the old unit has left must be gone: it is not ours to remove."""
+    if not change.same_place:
+        return
+    node = change.slot.unit.node
+    params = facts_params(session.document.cluster_id, paths=[change.new.path])
+    good, bad = session.split(await session.call("facts", {node: params}))
+    if bad:
+        raise Refused(change.what, nodes=bad)
+    if good[node]["paths"][change.new.path]["volume_id"] == change.volume.id:
+        raise Refused(
+            f"{change.what}: {change.new.path} still has the marks and the data of the old unit",
+            hint="when its disk was changed, mount the new one there; when its data is to be made "
+            "anew, stop its service and remove the directory; or name another path",
+        )
+
+
+def _with_slot(document: Document, volume: Volume, group: Group, slot: Slot) -> Document:
+    """The document with that slot in its group, instead of the one with the same brick id."""
+    slots = tuple(slot if old.brick_id == slot.brick_id else old for old in group.slots)
+    changed = msgspec.structs.replace(group, slots=slots)
+    groups = tuple(changed if g.number == group.number else g for g in volume.groups)
+    run = _kept_run(volume, group, slot)
+    grown = msgspec.structs.replace(volume, groups=groups, rebalance=run)
+    volumes = tuple(grown if v.id == volume.id else v for v in document.volumes)
+    return msgspec.structs.replace(document, volumes=volumes)
+
+
+def _kept_run(volume: Volume, group: Group, slot: Slot) -> Rebalance | None:
+    """A rebalance that went through the unit that is gone is forgotten: it is over anyway."""
+    old = next(s.unit.id for s in group.slots if s.brick_id == slot.brick_id)
+    run = volume.rebalance
+    return None if run and any(crawl.unit == old for crawl in run.crawls) else run
+
+
+# --- afterwards ---
+
+
+async def _heal(transaction: Transaction, name: str) -> None:
+    """Begin at once. What cannot be told now, the daemons find within ten minutes."""
+    volume = transaction.session.volume(name)
+    op = "full" if volume.kind == "disperse" else "start"
+    await launch_heal(transaction.session, volume, op)
+
+
+async def _healed(ctx: Context, cluster: str | None, name: str, unit: Unit) -> None:
+    """Wait until nothing waits to be healed, and the new unit has as many files as another."""
+    async with open_session(ctx, cluster) as session:
+        volume = session.volume(name)
+        group = next(g for g in volume.groups if any(s.unit.id == unit.id for s in g.slots))
+        await session.connect(volume_nodes(volume))
+        while reason := await _unhealed(session, volume, group, unit):
+            ctx.reporter.progress("", reason)
+            op = "full" if volume.kind == "disperse" else "start"
+            await launch_heal(session, volume, op)
+            await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def _unhealed(session: Session, volume: Volume, group: Group, unit: Unit) -> str | None:
+    try:
+        waiting = await pending_heals(session, volume)
+    except KadaluError as error:
+        return f"healing: {error.message}"
+    if waiting:
+        return f"healing: {waiting} entries wait"
+    counts = await _files(session, group)
+    most = max(counts.values(), default=0)
+    have = counts.get(unit.id, 0)
+    return f"healing: {have} of {most} files are there" if have < most else None
+
+
+async def _files(session: Session, group: Group) -> dict[str, int]:
+    """Unit id → files in it, of the units that answer."""
+    params: dict[str, Json] = {}
+    for slot in group.slots:
+        params.setdefault(slot.unit.node, {"units": []})["units"].append(slot.unit.path)
+    good, _ = session.split(await session.call("leftovers", params, limit=3600))
+    return {
+        slot.unit.id: good[slot.unit.node]["units"][slot.unit.path]["files"]
+        for slot in group.slots
+        if slot.unit.node in good
+    }
+
+
+def _summary(change: _Change, wait: bool) -> str:
+    made = "was made anew" if change.same_place else f"takes the place of {change.old}"
+    healed = (
+        "It is healed."
+        if wait
+        else f"It is healed from the others now: kadalu heal info {change.volume.name} --watch"
+    )
+    return f"{change.new} {made} in volume {change.volume.name}. {healed}"
+
+
+# --- a whole node ---
+
+
+async def replace_node(
+    ctx: Context, *, old: str, new: str, allow_rootdirs: bool = False,
+    create_parents: bool = False, same_node: bool = False, wait: bool = False,
+) -> Outcome:  # fmt: skip
+    """Every unit of a node goes to another, to the same paths. All are checked before any goes."""
+    check_host(old)
+    check_host(new)
+    jobs = _jobs(load_document(ctx, None), old, new)
+    flags = {
+        "allow_rootdirs": allow_rootdirs, "create_parents": create_parents, "same_node": same_node,
+    }  # fmt: skip
+    rehearsal = Context(dataclasses.replace(ctx.settings, dry_run=True), ctx.reporter)
+    outcome = Outcome(dry_run=ctx.settings.dry_run)
+    for volume, path in jobs:
+        done = await replace_unit(
+            rehearsal, volume=volume, old=f"{old}:{path}", new=f"{new}:{path}", **flags
+        )
+        if ctx.settings.dry_run:
+            outcome.take(done)
+    if not ctx.settings.dry_run:
+        await _replace_all(ctx, outcome, jobs, old, new, {**flags, "wait": wait})
+    names = ", ".join(dict.fromkeys(volume for volume, _ in jobs))
+    outcome.summary = (
+        f"All units of {old} are on {new} now (volumes: {names}). If {old} will not come back: "
+        f"kadalu node remove {old} --lost"
+    )
+    outcome.data = {"units": [{"volume": volume, "path": path} for volume, path in jobs]}
+    return outcome
+
+
+async def _replace_all(
+    ctx: Context, outcome: Outcome, jobs: Sequence[tuple[str, str]], old: str, new: str,
+    flags: dict[str, bool],
+) -> None:  # fmt: skip
+    for number, (volume, path) in enumerate(jobs):
+        ctx.reporter.progress("", f"{volume}: {old}:{path} → {new}:{path}")
+        try:
+            done = await replace_unit(
+                ctx, volume=volume, old=f"{old}:{path}", new=f"{new}:{path}", **flags
+            )
+        except KadaluError as error:
+            if not number:
+                raise
+            gone = [NodeError(f"{old}:{p}", f"replaced, in volume {v}") for v, p in jobs[:number]]
+            raise Failed(
+                f"{number} of {len(jobs)} units of {old} were replaced; then: {error.message}",
+                nodes=[*gone, *error.nodes],
+                hint=f"mend the cause; the same command goes on with the rest. {error.hint or ''}",
+            ) from error
+        outcome.take(done)
+
+
+def _jobs(document: Document, old: str, new: str) -> list[tuple[str, str]]:
+    """(volume name, path) of the units of `old`."""
+    nodes = {node.name: node.id for node in document.nodes}
+    for name in (old, new):
+        if name not in nodes:
+            raise Refused(
+                f"{name} is not a node of cluster {document.name}",
+                hint=f"its nodes: {', '.join(sorted(nodes))}; to add one: kadalu node add {name}",
+            )
+    if old == new:
+        raise Refused(f"{old} cannot replace itself", hint="one disk: kadalu volume replace-unit")
+    jobs = [
+        (volume.name, slot.unit.path)
+        for volume in document.volumes
+        for slot in volume.slots
+        if slot.unit.node == nodes[old]
+    ]
+    if not jobs:
+        raise Refused(f"node {old} has no storage units", hint=f"kadalu node remove {old}")
+    return jobs
