@@ -64,6 +64,8 @@ def nodes(data: Data) -> str:
         ]
         for n in data["nodes"]
     ]  # fmt: skip
+    if "state" not in data["nodes"][0] and any(n["resting"] for n in data["nodes"]):
+        data = {"nodes": [{**n, "state": "Resting" if n["resting"] else ""} for n in data["nodes"]]}
     if "state" in data["nodes"][0]:
         headers.append("State")
         for row, node in zip(rows, data["nodes"], strict=True):
@@ -73,7 +75,7 @@ def nodes(data: Data) -> str:
 
 def node_info(data: Data) -> str:
     node = data["node"]
-    keys = ("name", "id", "address", "zone", "meta_server", "glusterfs")
+    keys = ("name", "id", "address", "zone", "meta_server", "glusterfs", "resting")
     lines = [f"{key.replace('_', ' ').capitalize()}: {_shown(node[key])}" for key in keys]
     rows = [(u["volume"], u["path"], u["port"]) for u in node["storage_units"]]
     units = table(["Volume", "Path", "Port"], rows) if rows else "No storage units."

@@ -115,7 +115,7 @@ class _Builder:
     def _brick(
         self, owner: str, volume: Volume, group: Group, slot: Slot, node: Node, sharing: int
     ) -> None:
-        unit, started = slot.unit, volume.state == "started"
+        unit, started = slot.unit, _serves(volume, node)
         volfile = self.paths.volfile("brick", unit.id)
         service = brick_service(unit.id)
         self.manifest.unit(
@@ -138,7 +138,7 @@ class _Builder:
         log = self.paths.log_file("shd", volume.id)
         values = {"log": log, **self._process("s", volume.id)}
         self._service_file(owner, service, "shd", node, volume, volfile, values)
-        self._service(owner, service, node, volume.state == "started", volfile, log, [])
+        self._service(owner, service, node, _serves(volume, node), volfile, log, [])
 
     def _crawl(self, owner: str, volume: Volume, node: Node, found: Running) -> None:
         volfile = self.paths.volfile("crawl", volume.id)
@@ -147,7 +147,7 @@ class _Builder:
         name = crawl_service(volume.id, found.crawl.group)
         text = service_text(self.paths, volume, found)
         self.manifest.file(owner, f"{_UNIT_DIR}/{name}", text, systemd=True)
-        wanted = volume.state == "started" and found.run.state == "running"
+        wanted = _serves(volume, node) and found.run.state == "running"
         log = self.paths.log_file("crawl", f"{volume.id}-{found.crawl.group}")
         files = [*crawl_files(self.paths, found, volfile), f"{_UNIT_DIR}/{name}"]
         self.manifest.service(
@@ -206,6 +206,11 @@ class _Builder:
             boot_id=client.boot_id, files=[volfile, f"{directory}/{name}"], log=log,
             reload=_read_again(host, volfile),
         )  # fmt: skip
+
+
+def _serves(volume: Volume, node: Node) -> bool:
+    """Whether what the node has of the volume is to run."""
+    return volume.state == "started" and not node.resting
 
 
 def _read_again(host: Node | ClientHost, volfile: str) -> list[str]:

@@ -51,7 +51,9 @@ async def examine(
     session.need(needed, what)
     facts = await _facts(session, base, plan, needed)
     used = list(units_in_use(base, plan))
+    resting = [node.name for node in base.nodes if node.resting and node.id in needed]
     reasons = [*used, *copies_on_one_node(plan, same_node)]
+    reasons += [NodeError(n, f"in maintenance (kadalu node maintenance {n} off)") for n in resting]
     known = {(error.name, error.reason.partition(": ")[0]) for error in used}
     for host, found in facts.items():
         paths = [u.path for u in plan.units if u.host == host and (host, u.path) not in known]

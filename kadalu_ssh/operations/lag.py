@@ -92,7 +92,12 @@ def _buried_services(tombs: Iterable[Tombstone]) -> Iterator[str]:
 
 def unwanted(document: Document) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """(owners, services) of everything that the document says must not run."""
-    idle = [volume for volume in document.volumes if volume.state != "started"]
+    resting = {node.id for node in document.nodes if node.resting}
+    idle = [
+        volume
+        for volume in document.volumes
+        if volume.state != "started" or resting.intersection(s.unit.node for s in volume.slots)
+    ]
     owners = [*(owner_of(volume) for volume in idle), *buried_owners(document)]
     services = [name for volume in idle for name in services_of(volume)]
     services += _buried_services(document.tombstones)

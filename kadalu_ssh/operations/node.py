@@ -74,7 +74,8 @@ def _row(document: Document, node: Node) -> Json:
     return {
         "name": node.name, "id": node.id, "address": node.address, "zone": node.zone,
         "meta_server": node.id in document.meta_servers, "units": units,
-        "glusterfs": node.capabilities.glusterfs, "behind": behind_by(document, node.id),
+        "glusterfs": node.capabilities.glusterfs, "resting": node.resting,
+        "behind": behind_by(document, node.id),
     }  # fmt: skip
 
 

@@ -125,6 +125,29 @@ def _volume_left(old: Document, new: Document, params: Params) -> list[Phase]:
     return left_phases(old, new, _find(new, params["volume"]), nodes)
 
 
+def _node_rest(old: Document, new: Document, params: Params) -> list[Phase]:
+    """A node that is off is told when it is back: it must not serve then."""
+    owners, services = _serving_on(new, params["node"])
+    return [
+        Converge(
+            (params["node"],), owners, may_stop=services, name="stop services",
+            forward_only=True, tolerant=True,
+        )
+    ]  # fmt: skip
+
+
+def _node_wake(old: Document, new: Document, params: Params) -> list[Phase]:
+    owners, services = _serving_on(new, params["node"])
+    return [Converge((params["node"],), owners, undo_stop=services, name="start services")]
+
+
+def _serving_on(document: Document, node: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(owners, services) of what a node serves."""
+    volumes = [volume for volume in document.volumes if node in volume_nodes(volume)]
+    owners = tuple(owner_of(volume) for volume in volumes)
+    return owners, tuple(name for volume in volumes for name in services_of(volume))
+
+
 def _replace_unit(old: Document, new: Document, params: Params) -> list[Phase]:
     volume = _find(new, params["volume"])
     before = volume_nodes(_find(old, params["volume"]))
@@ -217,6 +240,8 @@ _BUILDERS: dict[str, Builder] = {
     "meta.change": _nothing,
     "node.add": _node_add,
     "node.update": _nothing,
+    "node.rest": _node_rest,
+    "node.wake": _node_wake,
     "node.remove": _nothing,
     "volume.create": _volume_create,
     "volume.set": _volume_set,

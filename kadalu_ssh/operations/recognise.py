@@ -26,17 +26,19 @@ def _strange(session: Session, host: str) -> str | None:
 
 
 def node_state(session: Session, node: str) -> Json:
-    """{"state": Up, Down or Foreign, "reason"} of a node that a connection was tried to."""
+    """{"state": Up, Resting, Down or Foreign, "reason"} of a node that was to be connected."""
     if failure := session.failures.get(node):
         return {"state": "Down", "reason": failure.reason}
     reason = _strange(session, node)
-    return {"state": "Foreign" if reason else "Up", "reason": reason}
+    resting = any(n.id == node and n.resting for n in session.document.nodes)
+    healthy = "Resting" if resting else "Up"
+    return {"state": "Foreign" if reason else healthy, "reason": reason}
 
 
 def nodes_code(rows: Sequence[Json]) -> int:
     """The exit code of a listing: 3 when a node is not up, 4 when none answers."""
     states = {row["state"] for row in rows}
-    return 4 if states == {"Down"} else 0 if states <= {"Up"} else 3
+    return 4 if states == {"Down"} else 0 if states <= {"Up", "Resting"} else 3
 
 
 def membership(session: Session, host: str) -> Json | None:

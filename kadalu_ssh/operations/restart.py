@@ -61,6 +61,18 @@ async def restart_services(env: Env, needed: Needed) -> tuple[Report, list[Left]
     return total, [*left, *_others(env.new, needed)]
 
 
+async def until_whole(env: Env, bricks: Needed) -> list[Left]:
+    """Wait until these storage units serve, have their clients back, and nothing is to be healed.
+
+    Returns those that were not, after some minutes, and why.
+    """
+    left = []
+    for brick in _bricks(env.new, bricks):
+        if reason := await _until_healed(env, brick):
+            left.append(Left(brick.unit.node, brick.service, reason))
+    return left
+
+
 def _bricks(document: Document, needed: Needed) -> Iterator[_Brick]:
     for volume in document.volumes:
         for group in volume.groups:
@@ -115,7 +127,8 @@ async def _until_healed(env: Env, brick: _Brick) -> str | None:
         if reason is None or time.monotonic() > end:
             return reason
         env.session.ctx.reporter.progress("", f"waiting: {reason}")
-        await launch_heal(env.session, brick.volume)
+        if brick.volume.heals:
+            await launch_heal(env.session, brick.volume)
         await asyncio.sleep(_PAUSE)
 
 
@@ -137,6 +150,8 @@ async def _unhealed(env: Env, brick: _Brick) -> str | None:
         return "it is not up"
     if late := await _not_back(env, brick):
         return f"{', '.join(late)} are not connected to it again yet"
+    if not brick.volume.heals:
+        return None
     try:
         pending = await pending_heals(env.session, brick.volume)
     except KadaluError as error:

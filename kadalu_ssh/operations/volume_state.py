@@ -94,13 +94,17 @@ def _unit(session: Session, volume: Volume, slot: Slot, answer: CallResult | Non
     seen = answer["units"][slot.unit.id]
     service = answer["services"].get(brick_service(slot.unit.id)) or {}
     row = {"pid": service.get("pid") or None, "heal_pending": seen.get("heal_pending")}
-    return {**row, **_verdict(volume, seen, service), **_space(seen)}
+    resting = any(n.id == node and n.resting for n in session.document.nodes)
+    return {**row, **_verdict(volume, seen, service, resting), **_space(seen)}
 
 
-def _verdict(volume: Volume, seen: Json, service: Json) -> Json:
+def _verdict(volume: Volume, seen: Json, service: Json, resting: bool) -> Json:
     if seen["blocked"]:
         return {"state": "Blocked", "reason": seen["blocked"]}
     serves = bool(service.get("active")) and seen["listening"]
+    if resting:
+        state = "Unwanted" if serves else "Resting"
+        return {"state": state, "reason": "its node is in maintenance"}
     if serves and volume.state != "started":
         return {"state": "Unwanted", "reason": f"it runs although the volume is {volume.state}"}
     if serves:

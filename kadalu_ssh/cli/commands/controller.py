@@ -17,6 +17,19 @@ CONTROLLER = (
         ),
         "reconcile", mutating=True,
     ),
+    Command(
+        "upgrade", "", "upgrade GlusterFS node by node, while volumes are in use",
+        "kadalu upgrade --rolling", "upgrade:upgrade",
+        (
+            flag("--rolling", "node by node: there is no other way"),
+            arg("--command", metavar="CMD", help="run this on each node, by its shell, instead of "
+                "upgrading the distribution's packages"),
+            arg("--limit", type=names, default=[], metavar="A,B,C", help="these nodes only"),
+        ),
+        mutating=True,
+        notes="Each node is in maintenance meanwhile, and healed before the next. It stops at the "
+        "first\nthat fails; given again, it goes on.",
+    ),
     Command("task", "list", "list what commands set out to do, and what came of it",
             "kadalu task list", "task:list_tasks", render="tasks"),
     Command("task", "show", "show one task; of an unfinished one, its phases",

@@ -2,6 +2,10 @@
 
 from kadalu_ssh.cli.commands.base import HOST, REPLACING, Command, arg, flag, port
 
+_MAINTENANCE = """\
+Refused unless every group that has a unit there keeps taking writes, and nothing waits to be
+healed. It stays so over reboots. off waits until the units are healed and clients are back."""
+
 NODES = (
     Command(
         "node", "add", "take a host into the cluster", "kadalu node add server4 --install",
@@ -45,6 +49,17 @@ NODES = (
             *REPLACING,
         ),
         mutating=True,
+    ),
+    Command(
+        "node", "maintenance", "stop what serves on a node, so that it can be worked on",
+        "kadalu node maintenance server2 on", "maintenance:maintenance",
+        (
+            HOST,
+            arg("mode", choices=("on", "off"), metavar="on|off", help="off: let it serve again"),
+            flag("--force", "also when a volume cannot do without it"),
+            flag("--no-wait", "off: do not wait until everything is healed"),
+        ),
+        mutating=True, notes=_MAINTENANCE,
     ),
     Command("node", "accept-key", "trust a host key that has changed",
             "kadalu node accept-key server1", "node:accept_key", (HOST,), mutating=True),
