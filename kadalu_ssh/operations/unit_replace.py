@@ -128,7 +128,7 @@ async def _document(session: Session, change: _Change, allowed: Allowed) -> tupl
     tomb = Tombstone(
         owner=f"volume:{change.volume.id}", host=change.slot.unit.node,
         unit=change.slot.unit.id, path=None if change.same_place else change.slot.unit.path,
-        port=change.slot.unit.port,
+        port=change.slot.unit.port, volume=change.volume.id,
     )  # fmt: skip
     new = new if change.same_place else with_ports(new, [unit])
     return msgspec.structs.replace(new, tombstones=(*new.tombstones, tomb)), unit

@@ -210,7 +210,7 @@ def _without(document: Document, volume: Volume, group: Group) -> Document:
     tombs = tuple(
         Tombstone(
             owner=f"volume:{volume.id}", host=slot.unit.node, unit=slot.unit.id,
-            path=slot.unit.path, port=slot.unit.port,
+            path=slot.unit.path, port=slot.unit.port, volume=volume.id,
         )
         for slot in group.slots
     )  # fmt: skip
