@@ -45,6 +45,18 @@ SCENARIOS = {
         ["rebalance", "stop", "t", "-y"], [*TWO_GROUPS, ["rebalance", "start", "t"]]
     ),
     "shrink": Scenario(["volume", "shrink", "t", "--group", "1", "-y"], TWO_GROUPS),
+    "replace": Scenario(
+        ["volume", "replace-unit", "t", "server2:/data2/t", "server4:/data2/t"], [ADD, CREATE]
+    ),
+    "node-replace": Scenario(
+        ["node", "replace", "server3", "server4"], [ADD, CREATE, MOUNT], "server4"
+    ),
+    "rest": Scenario(["node", "maintenance", "server2", "on"], [CREATE]),
+    "end-rest": Scenario(
+        ["node", "maintenance", "server2", "off"],
+        [CREATE, ["node", "maintenance", "server2", "on"]],
+    ),
+    "upgrade": Scenario(["upgrade", "--rolling", "--command", "true"], [CREATE]),
     "mount": Scenario(MOUNT, [CREATE], CLIENT),
     "umount": Scenario(["umount", f"{CLIENT}:/mnt/t"], [CREATE, MOUNT], CLIENT),
     "node-add": Scenario(ADD, node="server4"),

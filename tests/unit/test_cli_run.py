@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,16 @@ def test_arguments_and_settings_reach_the_operation(
     assert settings.command.endswith("stop c/v --force-no-quorum -y")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.fixture(params=[signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def number(request: pytest.FixtureRequest) -> Iterator[signal.Signals]:
+    """A signal that nobody ignores, also under nohup."""
+    before = signal.getsignal(request.param)
+    handler = signal.default_int_handler if request.param == signal.SIGINT else signal.SIG_DFL
+    signal.signal(request.param, handler)
+    yield request.param
+    signal.signal(request.param, before)
+
+
 def test_a_signal_cancels_and_the_operation_cleans_up(
     number: signal.Signals, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
