@@ -23,13 +23,13 @@ from kadalu_ssh.state.document import successor
 
 
 async def maintenance(
-    ctx: Context, *, host: str, mode: str, force: bool = False, no_wait: bool = False
+    ctx: Context, *, host: str, state: str, force: bool = False, no_wait: bool = False
 ) -> Outcome:
     """`on` stops what serves there, if every group can do without; `off` waits for the heals."""
     cluster, name = split_node(host)
     async with open_transaction(ctx, cluster, _hosts_of(name)) as transaction:
         node = find_node(transaction.document, name)
-        if mode == "on":
+        if state == "on":
             return await _rest(transaction, node, force)
         return await _wake(transaction, node, no_wait)
 
@@ -116,8 +116,9 @@ def _lost(
     alive = [s for s in others if state.up.get(s.unit.id)]
     if not any(s.role == "data" for s in alive) or len(alive) < write_quorum(volume, group):
         down = [s.unit for s in others if s not in alive]
-        names = ", ".join(f"{session.host_name(u.node)}:{u.path}" for u in down) or "none is down"
-        yield f"group {number} would take no writes: {len(alive)} other units are up ({names})"
+        names = ", ".join(f"{session.host_name(u.node)}:{u.path}" for u in down)
+        why = f"; down: {names}" if down else ""
+        yield f"group {number} would take no writes: units left in it: {len(alive)}{why}"
 
 
 async def _late(session: Session, volume: Volume, node: Node) -> list[str]:

@@ -95,11 +95,11 @@ async def _one(ctx: Context, node: Node, command: str | None) -> Outcome:
     """Rest, upgrade, look at it again, serve again, heal."""
     outcome = Outcome()
     if not node.resting:
-        outcome.take(await maintenance(ctx, host=node.name, mode="on"))
+        outcome.take(await maintenance(ctx, host=node.name, state="on"))
     said = await _run(ctx, node, command)
     outcome.changes.append(Change(node.name, "GlusterFS", "changed", said))
     outcome.take(await update(ctx, host=node.name))
-    outcome.take(await maintenance(ctx, host=node.name, mode="off"))
+    outcome.take(await maintenance(ctx, host=node.name, state="off"))
     return outcome
 
 

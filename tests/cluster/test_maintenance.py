@@ -64,7 +64,7 @@ def test_it_stays_so_over_a_reboot(awake: Workspace, clean: Bed) -> None:
 def test_one_that_is_needed_is_not_put_to_rest(awake: Workspace, clean: Bed) -> None:
     awake.ok("node", "maintenance", "server1", "on")
     told = awake.refused("node", "maintenance", "server2", "on")
-    assert "volume v: group 1 would take no writes: 1 other units are up" in told
+    assert "volume v: group 1 would take no writes: units left in it: 1; down: " in told
     assert "server1:/data1/v" in told
     units = [f"server{n}:/data1/w" for n in (1, 4, 5)]
     assert "in maintenance" in awake.refused("volume", "create", "w", "replica", "3", *units)

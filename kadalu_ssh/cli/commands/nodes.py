@@ -55,7 +55,7 @@ NODES = (
         "kadalu node maintenance server2 on", "maintenance:maintenance",
         (
             HOST,
-            arg("mode", choices=("on", "off"), metavar="on|off", help="off: let it serve again"),
+            arg("state", choices=("on", "off"), metavar="on|off", help="off: let it serve again"),
             flag("--force", "also when a volume cannot do without it"),
             flag("--no-wait", "off: do not wait until everything is healed"),
         ),
