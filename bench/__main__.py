@@ -1,4 +1,4 @@
-"""`python -m bench [--only startup,volgen,create,status,peers] [--pairs N]`."""
+"""`python -m bench [--only startup,volgen,create,status,peers,set,rebalance] [--pairs N]`."""
 
 import argparse
 import platform
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from bench.measure import Row, show
 
-PARTS = ("startup", "volgen", "create", "status", "peers")
+PARTS = ("startup", "volgen", "create", "status", "peers", "set", "rebalance")
 
 
 def main() -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
-from bench import peers
+from bench import live, peers
 from bench.counted import Count, context, count
 from bench.measure import Cost, Row, cpu, interleaved, ms, run, spread, wall
 from bench.nodes import started
@@ -34,14 +34,16 @@ print(sorted(took)[20])
 def rows(parts: list[str], pairs: int) -> Iterator[Row]:
     """Start what the parts need, and measure them one after the other."""
     servers = MANY if "status" in parts else THREE
-    booted = [*THREE, *(peers.GLUSTERD if "peers" in parts else [])]
+    rivals = {"peers", "set", "rebalance"}.intersection(parts)
+    clients = live.CLIENTS if {"set", "rebalance"}.intersection(parts) else ()
+    booted = [*THREE, *(peers.GLUSTERD if rivals else []), *clients]
     light = servers[len(THREE) :]
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         _say(f"starting {len(booted) + len(light)} nodes")
         with started(booted, light, folder) as bed:
             bench = Bench(bed, Workspace(folder / "laptop", bed), pairs)
-            bench.laptop.inventory(servers)
+            bench.laptop.inventory([*servers, *clients])
             bench.kadalu("cluster", "init", "bench", f"--nodes={','.join(servers)}")
             target = make_target(bench)
             for part in parts:
@@ -52,6 +54,10 @@ def rows(parts: list[str], pairs: int) -> Iterator[Row]:
                     yield from _status(bench, folder)
                 if part == "peers":
                     yield from peers.rows(bench, folder)
+                if part == "set":
+                    yield from live.set_rows(bench, folder)
+                if part == "rebalance":
+                    yield from live.rebalance_rows(bench)
 
 
 def _say(text: str) -> None:

@@ -46,14 +46,7 @@ def rows(bench: Bench, folder: Path) -> Iterator[Row]:
             continue
         versions[name] = f"{package} {version}"
         runs[name] = make(bench, folder, parts)
-    for one in GLUSTERD:
-        bench.bed.sh(one, "systemctl start glusterd")
-    for other in GLUSTERD[1:]:
-        bench.bed.sh("g1", f"gluster peer probe {other}")
-    wait_until(
-        lambda: bench.bed.sh("g1", "gluster pool list").count("Connected") == len(GLUSTERD),
-        why="the peers of glusterd are connected",
-    )
+    peered(bench)
     runs["glusterd"] = lambda: _glusterd(bench)
     versions["glusterd"] = bench.bed.sh("g1", "glusterd --version").split("\n")[0]
     found = interleaved(runs, bench.pairs)
@@ -64,6 +57,18 @@ def rows(bench: Bench, folder: Path) -> Iterator[Row]:
             ms(wall(costs)),
             f"{wall(costs) / ours:.2f} × kadalu; middle half {spread(costs)}",
         )
+
+
+def peered(bench: Bench) -> None:
+    """A cluster of glusterd's, once."""
+    for one in GLUSTERD:
+        bench.bed.sh(one, "systemctl start glusterd")
+    for other in GLUSTERD[1:]:
+        bench.bed.sh("g1", f"gluster peer probe {other}")
+    wait_until(
+        lambda: bench.bed.sh("g1", "gluster pool list").count("Connected") == len(GLUSTERD),
+        why="the peers of glusterd are connected",
+    )
 
 
 def _installed(package: str) -> str | None:

@@ -80,15 +80,18 @@ def test_one_that_is_needed_is_not_put_to_rest(awake: Workspace, clean: Bed) -> 
 
 
 def test_what_waits_to_be_healed_comes_first(awake: Workspace, clean: Bed) -> None:
-    awake.ok("node", "maintenance", "server3", "on")
-    clean.sh(CLIENT, "for i in $(seq 30); do echo $i >/mnt/v/late$i; done")
-    shd = "systemctl {} $(cd /etc/systemd/system && ls kadalu-shd-*)"
-    clean.on_all(S3, shd.format("stop"))
-    clean.sh("server3", "systemctl start $(cd /etc/systemd/system && ls kadalu-brick-*)")
-    wait_until(lambda: clean.serves("server3", CLIENT))
-    told = awake.refused("node", "maintenance", "server1", "on")
-    assert "entries wait to be healed" in told
-    clean.on_all(("server1", "server2"), shd.format("start"))
+    verb = "systemctl {} $(cd /etc/systemd/system && ls kadalu-{}-*)"
+    clean.on_all(S3, verb.format("stop", "shd"))
+    try:
+        clean.sh("server3", verb.format("stop", "brick"))
+        clean.sh(CLIENT, "for i in $(seq 30); do echo $i >/mnt/v/late$i; done")
+        clean.sh("server3", verb.format("start", "brick"))
+        wait_until(lambda: clean.serves("server3", CLIENT))
+        told = awake.refused("node", "maintenance", "server1", "on")
+        assert "entries wait to be healed" in told
+    finally:
+        clean.on_all(S3, verb.format("start", "shd"))
+    awake.ok("heal", "info", "v", "--watch")
 
 
 def test_node_by_node_and_on_after_a_failure(awake: Workspace, clean: Bed) -> None:
