@@ -72,6 +72,11 @@ def without_effect(volume: Volume, keys: Options) -> Iterator[str]:
         "cluster/disperse": ("disperse",),
     }
     where = {row.key: row.xlator for row in table()}
+    if volume.regrouped and is_on(keys, "cluster.lookup-optimize"):
+        yield (
+            "cluster.lookup-optimize has no effect: groups of the volume came or went, and files "
+            "that are not where their names say have to be found"
+        )
     for key in keys:
         if volume.kind not in needs.get(where.get(key, ""), (volume.kind,)):
             yield f"{key} has no effect on a {volume.kind} volume"

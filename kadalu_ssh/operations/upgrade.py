@@ -65,7 +65,8 @@ async def _roll(
     ctx: Context, outcome: Outcome, nodes: Sequence[Node], found: dict[str, list[str]],
     command: str | None,
 ) -> None:  # fmt: skip
-    todo = [node for node in nodes if found[node.name]]
+    # One that an earlier try has left in maintenance comes first: no other may rest beside it.
+    todo = sorted((n for n in nodes if found[n.name]), key=lambda n: not n.resting)
     for number, node in enumerate(todo):
         ctx.reporter.progress("", f"{node.name} ({number + 1} of {len(todo)})")
         try:
@@ -87,7 +88,7 @@ def _stopped(ctx: Context, todo: Sequence[Node], number: int, error: KadaluError
     return Failed(
         f"the upgrade stopped at {name}: {error.message}; {state}",
         nodes=[*done, *error.nodes, *left],
-        hint="mend the cause; the same command goes on",
+        hint="mend the cause; the same command goes on, with this node first",
     )
 
 
