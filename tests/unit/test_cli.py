@@ -10,7 +10,7 @@ import pytest
 
 from kadalu_ssh.cli.commands import COMMANDS, Command
 from kadalu_ssh.cli.main import main
-from kadalu_ssh.cli.parser import nouns, parse
+from kadalu_ssh.cli.parser import GLOBALS, nouns, parse
 from kadalu_ssh.cli.text import clean
 from kadalu_ssh.model.errors import Refused
 
@@ -52,6 +52,9 @@ def test_every_operation_exists_and_takes_its_arguments(command: Command) -> Non
         a.options.get("dest") or a.flags[-1].lstrip("-").replace("-", "_") for a in command.args
     }
     assert given == taken
+    # A global flag of the same name would be taken away before the operation gets it.
+    everywhere = {"mode", "yes", *(i.flags[-1].lstrip("-").replace("-", "_") for i in GLOBALS)}
+    assert not given & everywhere
 
 
 @pytest.mark.parametrize("words", [[], ["--help"], ["volume", "--help"], ["cluster", "meta"]])
