@@ -17,6 +17,7 @@ from kadalu_ssh.operations.converge_phase import Scope, converge
 from kadalu_ssh.operations.heal import launch_heal, pending_heals
 from kadalu_ssh.operations.health import write_quorum
 from kadalu_ssh.operations.phases import Env, Report
+from kadalu_ssh.operations.transaction import reconnect_lost
 from kadalu_ssh.operations.volume_state import observe_in
 
 _PATIENCE = 300.0
@@ -123,6 +124,9 @@ async def _until_healed(env: Env, brick: _Brick) -> str | None:
     """Wait until the unit serves and nothing waits to be healed; why not, at the limit."""
     end = time.monotonic() + _PATIENCE
     while True:
+        await reconnect_lost(env.session, [brick.unit.node])
+        if brick.unit.node not in env.session.channels:
+            return "its node does not answer any more"
         reason = await _unhealed(env, brick)
         if reason is None or time.monotonic() > end:
             return reason
