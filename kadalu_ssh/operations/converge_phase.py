@@ -58,7 +58,10 @@ class Converge:
         scope = Scope(
             owners=self.owners, may_stop=self.may_stop, tombstones=self.tombstones, fresh=self.fresh
         )
-        return await converge(env, self.between or env.new, self.targets, scope)
+        report = await converge(env, self.between or env.new, self.targets, scope)
+        wanted = {(host, owner) for host in self.targets for owner in self.owners}
+        report.missed = wanted - report.reached
+        return report
 
     async def undo(self, env: Env) -> Report:
         scope = Scope(

@@ -24,6 +24,8 @@ class Report:
     """Hosts where everything of the phase is in place."""
     reached: set[tuple[str, str]] = field(default_factory=set)
     """(host, owner): the host has all that the document says of the owner, or nothing any more."""
+    missed: set[tuple[str, str]] = field(default_factory=set)
+    """(host, owner): this phase was to bring it there, and did not: earlier ones do not count."""
     wiped: set[tuple[str, str]] = field(default_factory=set)
     """(host, storage unit): its data is gone."""
     restarts: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -34,7 +36,7 @@ class Report:
     def add(self, other: "Report") -> None:
         self.changes += other.changes
         self.done |= other.done
-        self.reached |= other.reached
+        self.reached = (self.reached - other.missed) | other.reached
         self.wiped |= other.wiped
         self.restarts |= other.restarts
         self.failed += other.failed

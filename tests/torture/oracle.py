@@ -62,8 +62,9 @@ def judge(bed: Bed, nodes: list[str]) -> list[str]:
 def expected(document: Json, node_id: str | None) -> dict[str, list[str]]:
     """Services, ports, files of one node, from the document, by rules of this file's own."""
     services, active, ports, files = [], [], [], []
+    rests = any(node["resting"] for node in document["nodes"] if node["id"] == node_id)
     for volume in document["volumes"]:
-        runs = volume["state"] == "started"
+        runs = volume["state"] == "started" and not rests
         mine = [
             slot["unit"]
             for group in volume["groups"]

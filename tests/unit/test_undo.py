@@ -43,3 +43,9 @@ def test_what_goes_on_failing_is_told() -> None:
     full = Report(failed=[NodeError("server3", "No space left on device")])
     left, _ = _undo([full, full, full])
     assert left == full.failed
+
+
+def test_a_host_that_a_later_phase_did_not_reach_has_not_got_it() -> None:
+    total = Report(reached={("a", "volume:v"), ("b", "volume:v")})
+    total.add(Report(reached={("a", "volume:v")}, missed={("b", "volume:v")}))
+    assert total.reached == {("a", "volume:v")}
