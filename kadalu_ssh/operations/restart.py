@@ -13,11 +13,12 @@ from kadalu_ssh.manifest import brick_service, owner_of, shd_service
 from kadalu_ssh.model.errors import KadaluError
 from kadalu_ssh.model.records import Document, Group, Unit, Volume
 from kadalu_ssh.operations.connected import connected
+from kadalu_ssh.operations.context import Outcome
 from kadalu_ssh.operations.converge_phase import Scope, converge
 from kadalu_ssh.operations.heal import launch_heal, pending_heals
 from kadalu_ssh.operations.health import write_quorum
 from kadalu_ssh.operations.phases import Env, Report
-from kadalu_ssh.operations.transaction import reconnect_lost
+from kadalu_ssh.operations.transaction import Transaction, reconnect_lost
 from kadalu_ssh.operations.volume_state import observe_in
 
 _PATIENCE = 300.0
@@ -60,6 +61,29 @@ async def restart_services(env: Env, needed: Needed) -> tuple[Report, list[Left]
         if reason is not None:
             left.append(Left(brick.unit.node, brick.service, reason))
     return total, [*left, *_others(env.new, needed)]
+
+
+async def restart_changed(
+    transaction: Transaction, outcome: Outcome, no_restart: bool = False
+) -> None:
+    """After a change: restart what cannot read its files again while it runs, as on GlusterFS 10.
+
+    What is left goes into `outcome`, with the reason.
+    """
+    session = transaction.session
+    if transaction.check or not transaction.restarts:
+        return
+    if no_restart:
+        for host, services in transaction.restarts.items():
+            outcome.warnings += [
+                f"{session.host_name(host)}: {name} takes it at its next start" for name in services
+            ]
+        return
+    env = Env(session, transaction.document, transaction.document, "reconcile")
+    report, left = await restart_services(env, transaction.restarts)
+    outcome.changes += report.changes
+    outcome.missed([*report.failed, *report.unknown])
+    outcome.missed(session.error(one.host, f"{one.service}: {one.reason}") for one in left)
 
 
 async def until_whole(env: Env, bricks: Needed) -> list[Left]:

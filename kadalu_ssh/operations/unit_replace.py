@@ -1,15 +1,14 @@
-"""volume replace-unit, node replace: another disk or node takes the place of one in a group."""
+"""volume replace-unit: another disk or node takes the place of one in a group."""
 
 import asyncio
 import dataclasses
-from collections.abc import Sequence
 
 import msgspec
 
 from kadalu_ssh.model.channel import Json
-from kadalu_ssh.model.errors import Failed, KadaluError, NodeError, Refused
+from kadalu_ssh.model.errors import KadaluError, Refused
 from kadalu_ssh.model.grammar import PlannedSlot, UnitSpec, VolumePlan, parse_unit
-from kadalu_ssh.model.names import check_host, split_volume
+from kadalu_ssh.model.names import split_volume
 from kadalu_ssh.model.records import Document, Group, Node, Rebalance, Slot, Tombstone, Unit, Volume
 from kadalu_ssh.operations.context import Context, Outcome
 from kadalu_ssh.operations.examine import examine
@@ -18,10 +17,10 @@ from kadalu_ssh.operations.new_volume import new_unit, ports_for, with_ports
 from kadalu_ssh.operations.plans import volume_nodes
 from kadalu_ssh.operations.probe import facts_params
 from kadalu_ssh.operations.replace_checks import refuse_loss, refuse_unfit
+from kadalu_ssh.operations.restart import restart_changed
 from kadalu_ssh.operations.session import Session, open_session
 from kadalu_ssh.operations.transaction import Hosts, Transaction, open_transaction
 from kadalu_ssh.operations.unit_checks import Allowed
-from kadalu_ssh.operations.volume_view import load_document
 from kadalu_ssh.state.document import successor
 
 _LOOK_SECONDS = 2.0
@@ -66,6 +65,7 @@ async def replace_unit(
             "create_parents": create_parents, "reached": len(up) + 1,
         }  # fmt: skip
         outcome = await transaction.execute("volume.replace-unit", document, params)
+        await restart_changed(transaction, outcome)
         if not transaction.check:
             await _heal(transaction, change.volume.name)
     if wait and not ctx.settings.dry_run:
@@ -250,80 +250,3 @@ def _summary(change: _Change, wait: bool) -> str:
         else f"It is healed from the others now: kadalu heal info {change.volume.name} --watch"
     )
     return f"{change.new} {made} in volume {change.volume.name}. {healed}"
-
-
-# --- a whole node ---
-
-
-async def replace_node(
-    ctx: Context, *, old: str, new: str, allow_rootdirs: bool = False,
-    create_parents: bool = False, same_node: bool = False, wait: bool = False,
-) -> Outcome:  # fmt: skip
-    """Every unit of a node goes to another, to the same paths. All are checked before any goes."""
-    check_host(old)
-    check_host(new)
-    jobs = _jobs(load_document(ctx, None), old, new)
-    flags = {
-        "allow_rootdirs": allow_rootdirs, "create_parents": create_parents, "same_node": same_node,
-    }  # fmt: skip
-    rehearsal = Context(dataclasses.replace(ctx.settings, dry_run=True), ctx.reporter)
-    outcome = Outcome(dry_run=ctx.settings.dry_run)
-    for volume, path in jobs:
-        done = await replace_unit(
-            rehearsal, volume=volume, old=f"{old}:{path}", new=f"{new}:{path}", **flags
-        )
-        if ctx.settings.dry_run:
-            outcome.take(done)
-    if not ctx.settings.dry_run:
-        await _replace_all(ctx, outcome, jobs, old, new, {**flags, "wait": wait})
-    names = ", ".join(dict.fromkeys(volume for volume, _ in jobs))
-    outcome.summary = (
-        f"All units of {old} are on {new} now (volumes: {names}). If {old} will not come back: "
-        f"kadalu node remove {old} --lost"
-    )
-    outcome.data = {"units": [{"volume": volume, "path": path} for volume, path in jobs]}
-    return outcome
-
-
-async def _replace_all(
-    ctx: Context, outcome: Outcome, jobs: Sequence[tuple[str, str]], old: str, new: str,
-    flags: dict[str, bool],
-) -> None:  # fmt: skip
-    for number, (volume, path) in enumerate(jobs):
-        ctx.reporter.progress("", f"{volume}: {old}:{path} → {new}:{path}")
-        try:
-            done = await replace_unit(
-                ctx, volume=volume, old=f"{old}:{path}", new=f"{new}:{path}", **flags
-            )
-        except KadaluError as error:
-            if not number:
-                raise
-            gone = [NodeError(f"{old}:{p}", f"replaced, in volume {v}") for v, p in jobs[:number]]
-            raise Failed(
-                f"{number} of {len(jobs)} units of {old} were replaced; then: {error.message}",
-                nodes=[*gone, *error.nodes],
-                hint=f"mend the cause; the same command goes on with the rest. {error.hint or ''}",
-            ) from error
-        outcome.take(done)
-
-
-def _jobs(document: Document, old: str, new: str) -> list[tuple[str, str]]:
-    """(volume name, path) of the units of `old`."""
-    nodes = {node.name: node.id for node in document.nodes}
-    for name in (old, new):
-        if name not in nodes:
-            raise Refused(
-                f"{name} is not a node of cluster {document.name}",
-                hint=f"its nodes: {', '.join(sorted(nodes))}; to add one: kadalu node add {name}",
-            )
-    if old == new:
-        raise Refused(f"{old} cannot replace itself", hint="one disk: kadalu volume replace-unit")
-    jobs = [
-        (volume.name, slot.unit.path)
-        for volume in document.volumes
-        for slot in volume.slots
-        if slot.unit.node == nodes[old]
-    ]
-    if not jobs:
-        raise Refused(f"node {old} has no storage units", hint=f"kadalu node remove {old}")
-    return jobs

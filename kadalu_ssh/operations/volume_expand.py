@@ -17,6 +17,7 @@ from kadalu_ssh.operations.plans import volume_nodes
 from kadalu_ssh.operations.ready import refuse_unready
 from kadalu_ssh.operations.rebalance import place
 from kadalu_ssh.operations.rebalance_view import refuse_running
+from kadalu_ssh.operations.restart import restart_changed
 from kadalu_ssh.operations.session import Session
 from kadalu_ssh.operations.transaction import Hosts, open_transaction
 from kadalu_ssh.operations.unit_checks import Allowed
@@ -44,6 +45,7 @@ async def expand(
             new, grown = _with(new, msgspec.structs.replace(grown, rebalance=run))
         params = {"volume": found.id, "create_parents": create_parents, **walker}
         outcome = await transaction.execute("volume.expand", new, params)
+        await restart_changed(transaction, outcome)
     outcome.summary = _summary(found, plan, no_fix_layout)
     outcome.data = {"volume": {"name": name, "id": found.id, "groups": len(grown.groups)}}
     return outcome

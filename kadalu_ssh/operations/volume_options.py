@@ -19,9 +19,9 @@ from kadalu_ssh.operations.option_rules import (
     without_effect,
 )
 from kadalu_ssh.operations.option_words import elsewhere, full_key, options_of, without
-from kadalu_ssh.operations.phases import Env
 from kadalu_ssh.operations.plans import volume_nodes
 from kadalu_ssh.operations.probe import facts_params
+from kadalu_ssh.operations.restart import restart_changed
 from kadalu_ssh.operations.session import Session
 from kadalu_ssh.operations.transaction import Hosts, Transaction, open_transaction
 from kadalu_ssh.operations.volume import hosts_of, with_changed
@@ -85,7 +85,7 @@ async def _change(
     outcome = await transaction.execute("volume.set", new, {"volume": volume.id})
     outcome.warnings += without_effect(volume, changed)
     if not transaction.check:
-        await _restart(transaction, outcome, no_restart)
+        await restart_changed(transaction, outcome, no_restart)
     gone = sorted(set(volume.options) - set(options))
     outcome.summary = _summary(volume, changed, gone)
     outcome.data = {"volume": {"name": volume.name, "set": changed, "reset": gone}}
@@ -120,26 +120,6 @@ async def _refuse_with_files(session: Session, volume: Volume) -> None:
             nodes=wrong,
             hint="copy them into a new volume instead",
         )
-
-
-async def _restart(transaction: Transaction, outcome: Outcome, no_restart: bool) -> None:
-    """Where the files are not read again by a running process, as in GlusterFS 10."""
-    session = transaction.session
-    if not transaction.restarts:
-        return
-    if no_restart:
-        for host, services in transaction.restarts.items():
-            outcome.warnings += [
-                f"{session.host_name(host)}: {name} takes it at its next start" for name in services
-            ]
-        return
-    from kadalu_ssh.operations.restart import restart_services
-
-    env = Env(session, transaction.document, transaction.document, "reconcile")
-    report, left = await restart_services(env, transaction.restarts)
-    outcome.changes += report.changes
-    outcome.missed([*report.failed, *report.unknown])
-    outcome.missed(session.error(one.host, f"{one.service}: {one.reason}") for one in left)
 
 
 def _summary(volume: Volume, changed: Mapping[str, str], gone: Sequence[str]) -> str:

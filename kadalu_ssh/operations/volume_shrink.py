@@ -15,6 +15,7 @@ from kadalu_ssh.operations.plans import volume_nodes
 from kadalu_ssh.operations.ready import refuse_unready
 from kadalu_ssh.operations.rebalance import hosts_and_mounts, place, refuse_release
 from kadalu_ssh.operations.rebalance_view import crawl_rows, refuse_running
+from kadalu_ssh.operations.restart import restart_changed
 from kadalu_ssh.operations.session import Session, open_session
 from kadalu_ssh.operations.transaction import Transaction, open_transaction
 from kadalu_ssh.operations.volume import with_changed
@@ -79,7 +80,9 @@ async def _begin(ctx: Context, cluster: str | None, name: str, number: int) -> O
         run = await place(session, changed, Rebalance(id="", kind="shrink", crawls=()), (leaving,))
         changed = msgspec.structs.replace(changed, rebalance=run, regrouped=True)
         new = with_changed(transaction.document, changed)
-        return await transaction.execute("volume.leave", new, {"volume": volume.id})
+        outcome = await transaction.execute("volume.leave", new, {"volume": volume.id})
+        await restart_changed(transaction, outcome)
+        return outcome
 
 
 def _with_group(volume: Volume, group: Group) -> Volume:
@@ -182,6 +185,7 @@ async def _finish(ctx: Context, cluster: str | None, name: str, number: int) -> 
 async def _drop(transaction: Transaction, volume: Volume, group: Group) -> Outcome:
     new = _without(transaction.document, volume, group)
     outcome = await transaction.execute("volume.left", new, {"volume": volume.id})
+    await restart_changed(transaction, outcome)
     places = [
         f"{transaction.session.host_name(slot.unit.node)}:{slot.unit.path}" for slot in group.slots
     ]
@@ -235,6 +239,7 @@ async def _cancel(ctx: Context, cluster: str | None, name: str, number: int) -> 
         changed = msgspec.structs.replace(changed, rebalance=run)
         new = with_changed(transaction.document, changed)
         outcome = await transaction.execute("volume.leave", new, {"volume": volume.id})
+        await restart_changed(transaction, outcome)
     outcome.summary = (
         f"Group {number} stays in volume {name}. To have files moved back to it: "
         f"kadalu rebalance start {name}"

@@ -61,10 +61,22 @@ def story(bed: Bed, workspace: Workspace) -> None:
     kadalu(workspace, "volume", "status", "vol1")
     if not same:
         sys.exit("demo failed: a unit differs from what was written")
+    grow(bed, workspace, sums)
     say(
         f"The write survived a killed node: {len(sums.splitlines())} files, the same checksums on "
         f"the client and on {', '.join(NODES)}.\nEntries to heal: {total}"
     )
+
+
+def grow(bed: Bed, workspace: Workspace, sums: str) -> None:
+    """A second group, and the files spread over both."""
+    say("5. The volume gets more room, and its files move there while it is mounted")
+    units = [f"{node}:/data2/demo" for node in NODES]
+    kadalu(workspace, "volume", "expand", "vol1", *units)
+    kadalu(workspace, "rebalance", "start", "vol1")
+    kadalu(workspace, "rebalance", "status", "vol1", "--watch")
+    if bed.sh(CLIENT, f"cd {MOUNT} && sha256sum f*") != sums:
+        sys.exit("demo failed: a file is not what was written")
 
 
 def heal_to_zero(workspace: Workspace) -> int:

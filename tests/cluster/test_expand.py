@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cluster.bed import CLIENT, SERVERS, Bed, Workspace, wait_until
+from tests.cluster.bed import CLIENT, OLD, SERVERS, Bed, Workspace, wait_until
 from tests.cluster.load import Load, refute_errors, two_writers
 
 S3, MORE = SERVERS[:3], SERVERS[3:]
@@ -105,3 +105,29 @@ def test_without_copies_and_dispersed(shared: Workspace, clean: Bed) -> None:
         node, _, path = units[0].partition(":")
         assert clean.sh(node, f"find {path} -name 'f*' -type f -size +0") != ""
     wait_until(lambda: shared.run("reconcile", "--check").code == 0)
+
+
+def test_on_glusterfs_10(workspace: Workspace, clean: Bed) -> None:
+    """Its daemons do not read their files again: they are restarted. A mount on 11 follows."""
+    clean.wipe()
+    workspace.inventory([*OLD, CLIENT])
+    workspace.ok("cluster", "init", "old", f"--nodes={','.join(OLD)}")
+    workspace.ok("volume", "create", "o", "replica", "3", *(f"{s}:/data1/o" for s in OLD))
+    workspace.ok("mount", "o", f"{CLIENT}:/mnt/o")
+    fill(clean, "/mnt/o")
+    daemons = clean.on_all(OLD, "pgrep -f process-name.glustershd")
+    workspace.ok("volume", "expand", "o", *(f"{s}:/data2/o" for s in OLD))
+    assert all(clean.sh(s, "pgrep -f process-name.glustershd") != daemons[s] for s in OLD)
+    workspace.ok("rebalance", "start", "o")
+    workspace.ok("rebalance", "status", "o", "--watch")
+    assert unchanged(clean, "/mnt/o")
+    assert clean.sh("old2", "find /data2/o -name 'f*' -type f -size +0") != ""
+    workspace.ok("mount", "o", "old1:/mnt/o")
+    run = workspace.run("volume", "shrink", "o", "--group", "1", "-y")
+    assert run.code == 3 and "unmount" in run.err, "a mount on 10 has to be made anew"
+    assert unchanged(clean, "/mnt/o")
+    assert clean.sh("old1", "find /data1/o -name 'f*' -type f -size +0") == ""
+    workspace.ok("umount", "old1:/mnt/o")
+    workspace.ok("mount", "o", "old1:/mnt/o")
+    assert clean.ok("old1", "test -s /mnt/o/a/b/c/f1")
+    workspace.ok("reconcile", "--check")

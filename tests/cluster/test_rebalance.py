@@ -23,7 +23,7 @@ def data(shared: Workspace, clean: Bed) -> Iterator[Workspace]:
         CLIENT,
         "cd /mnt/v && for d in a a/b a/b/c d e; do mkdir -p $d; for i in $(seq 60); do "
         "head -c $((i * 2000)) /dev/urandom >$d/f$i; done; done; ln a/f1 a/hard; "
-        "truncate -s 5000000 d/sparse; o=$(printf 'e/\\377 $(id)\\n\\047\"odd'); mkdir \"$o\"; "
+        'truncate -s 5000000 d/sparse; o=$(printf \'e/\\377 $(id)\\n\\047"odd\'); mkdir "$o"; '
         "for i in $(seq 20); do echo $i >\"$o/$(printf '\\377')`echo` $i;\"; done; "
         "find . -type f -print0 | sort -z | xargs -0 sha256sum >/root/sums",
     )

@@ -42,7 +42,7 @@ NODES = (
     ),
     Command(
         "node", "replace", "put all storage units of a node on another",
-        "kadalu node replace server2 server4", "unit_replace:replace_node",
+        "kadalu node replace server2 server4", "node_replace:replace_node",
         (
             arg("old", metavar="OLD", help="the node that goes, dead or alive"),
             arg("new", metavar="NEW", help="a node of the cluster: it gets the same paths"),
