@@ -23,7 +23,10 @@ from kadalu_ssh.operations.volume_state import observe_in
 
 _PATIENCE = 300.0
 """Seconds for a restarted unit to be up and healed."""
+_BLIND = 40.0
+"""Seconds for another unit, which just went away, to come back."""
 _PAUSE = 1.0
+_UNKNOWN = "whether heals are pending is unknown"
 
 
 @dataclass(frozen=True)
@@ -147,12 +150,15 @@ async def _why_not(env: Env, brick: _Brick) -> str | None:
 async def _until_healed(env: Env, brick: _Brick) -> str | None:
     """Wait until the unit serves and nothing waits to be healed; why not, at the limit."""
     end = time.monotonic() + _PATIENCE
+    blind: float | None = None  # until when others, who do not say how heals are, are waited for
     while True:
         await reconnect_lost(env.session, [brick.unit.node])
         if brick.unit.node not in env.session.channels:
             return "its node does not answer any more"
         reason = await _unhealed(env, brick)
-        if reason is None or time.monotonic() > end:
+        now = time.monotonic()
+        blind = (blind or now + _BLIND) if (reason or "").startswith(_UNKNOWN) else None
+        if reason is None or now > min(end, blind or end):
             return reason
         env.session.ctx.reporter.progress("", f"waiting: {reason}")
         if brick.volume.heals:
@@ -183,7 +189,7 @@ async def _unhealed(env: Env, brick: _Brick) -> str | None:
     try:
         pending = await pending_heals(env.session, brick.volume)
     except KadaluError as error:
-        return f"whether heals are pending is unknown: {error.message}"
+        return f"{_UNKNOWN}: {error.message}"
     if pending is None:
-        return "whether heals are pending is unknown: a storage unit does not answer"
+        return f"{_UNKNOWN}: a storage unit does not answer"
     return f"{pending} entries wait to be healed" if pending else None
