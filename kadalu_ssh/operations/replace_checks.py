@@ -1,5 +1,7 @@
 """What stands against replacing a storage unit: above all, that it may be the last good copy."""
 
+import asyncio
+import time
 from collections.abc import Collection
 
 from kadalu_ssh.model.errors import NodeError, Refused
@@ -10,6 +12,9 @@ from kadalu_ssh.operations.rebalance_view import refuse_running
 from kadalu_ssh.operations.session import Session
 from kadalu_ssh.operations.volume import addresses_of
 from kadalu_ssh.operations.volume_state import observe_in
+
+_LINGER = 60.0
+"""Seconds until a storage unit gives up a client whose host has lost its power: 38 by default."""
 
 
 async def refuse_unfit(
@@ -67,14 +72,25 @@ async def _refuse_hidden(session: Session, volume: Volume, slot: Slot, what: str
     if node in session.channels:
         return
     known = await addresses_of(session, [session.host_name(node)])
-    rows = await connected(session, volume)
-    if any(row["host"] in known for listed in rows.values() for row in listed):
+    end = time.monotonic() + _LINGER
+    while alive := await _is_connected(session, volume, known):
+        if time.monotonic() > end:
+            break
+        name = session.host_name(node)
+        session.ctx.reporter.progress("", f"waiting for the connections of {name} to end")
+        await asyncio.sleep(1)
+    if alive:
         reason = f"{session.failures[node].reason}; yet it is connected to the volume"
         raise Refused(
             f"{what}: its node runs, and does not answer here",
             nodes=[NodeError(session.host_name(node), reason)],
             hint="mend SSH to it, or switch it off",
         )
+
+
+async def _is_connected(session: Session, volume: Volume, addresses: Collection[str]) -> bool:
+    rows = await connected(session, volume)
+    return any(row["host"] in addresses for listed in rows.values() for row in listed)
 
 
 async def refuse_loss(
