@@ -7,8 +7,8 @@ from typing import Any
 from tests.cluster.bed import CLIENT, Bed, wait_until
 
 _PROGRAM = r"""
-import hashlib, json, os, sys
-home, report, uid = sys.argv[1], sys.argv[2], int(sys.argv[3])
+import hashlib, json, os, sys, time
+home, report, uid, pause = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
 os.umask(0)
 if not os.path.isdir(home):
     os.mkdir(home)
@@ -57,6 +57,7 @@ while not os.path.exists(report + ".stop"):
     else:
         kept[path] = hashlib.sha256(data).hexdigest()
     count += 1
+    time.sleep(pause)
     with open(report + ".count", "w") as file:
         file.write(str(count))
 for path, wanted in kept.items():
@@ -78,13 +79,13 @@ with open(report, "w") as file:
 class Load:
     """One writer in a directory of its own, `root` or an ordinary user."""
 
-    def __init__(self, bed: Bed, home: str, uid: int = 0) -> None:
+    def __init__(self, bed: Bed, home: str, uid: int = 0, pause: float = 0.0) -> None:
         self.bed = bed
         self.report = f"/tmp/load-{uid}-{home.replace('/', '-')}"
         bed.sh(CLIENT, f"rm -f {self.report}*; touch {self.report}.count; chmod 666 {self.report}*")
         bed.sh(CLIENT, f"touch {self.report}; chmod 666 {self.report}")
         argv = ["docker", "exec", bed.container(CLIENT), "python3", "-c", _PROGRAM]
-        self.process = subprocess.Popen([*argv, home, self.report, str(uid)])
+        self.process = subprocess.Popen([*argv, home, self.report, str(uid), str(pause)])
         self.more(20)
 
     def rounds(self) -> int:
@@ -103,10 +104,11 @@ class Load:
         return found
 
 
-def two_writers(bed: Bed, mount: str) -> list[Load]:
-    """Root, and a user."""
+def two_writers(bed: Bed, mount: str, pause: float = 0.0) -> list[Load]:
+    """Root, and a user; `pause`: seconds between two files."""
     bed.sh(CLIENT, f"chmod 755 {mount}")
-    return [Load(bed, f"{mount}/of-root"), Load(bed, f"{mount}/of-user", uid=1234)]
+    user = Load(bed, f"{mount}/of-user", uid=1234, pause=pause)
+    return [Load(bed, f"{mount}/of-root", pause=pause), user]
 
 
 def refute_errors(loads: list[Load]) -> int:

@@ -67,7 +67,7 @@ def grown(bed: Bed, root: Path, times: int) -> int:
     for line in done.wrong:
         print(f"    {line}", flush=True)
     print(
-        f"{done.expansions} expansions with a rebalance each, {done.directories} directories made "
+        f"{done.expansions} expansions, a rebalance after every fourth, {done.directories} directories made "
         f"meanwhile, {len(done.wrong)} wrong",
         flush=True,
     )

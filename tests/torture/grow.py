@@ -8,6 +8,9 @@ from tests.cluster.load import two_writers
 from tests.torture.runs import NODES
 
 
+_REBALANCE_EVERY = 4
+
+
 class Grown(NamedTuple):
     """What came of it."""
 
@@ -18,19 +21,22 @@ class Grown(NamedTuple):
 
 
 def grow(bed: Bed, root: Path, times: int) -> Grown:
-    """A volume of one unit gets another group `times` times; a rebalance follows each."""
+    """A volume of one unit gets another group `times` times; its layout is fixed after each, and
+    files are moved after every fourth.
+    """
     bed.wipe([*NODES, CLIENT])
     laptop = Workspace(root / "laptop", bed)
     laptop.inventory([*NODES, CLIENT])
     laptop.ok("cluster", "init", "prod", f"--nodes={','.join(NODES)}")
     laptop.ok("volume", "create", "g", f"{NODES[0]}:/data1/g0")
     laptop.ok("mount", "g", f"{CLIENT}:/mnt/g")
-    loads = two_writers(bed, "/mnt/g")
+    loads = two_writers(bed, "/mnt/g", pause=0.1)
     for number in range(1, times + 1):
         laptop.ok("volume", "expand", "g", f"{NODES[number % len(NODES)]}:/data1/g{number}")
         for load in loads:
             load.more(20)
-        laptop.ok("rebalance", "start", "g")
+        if number % _REBALANCE_EVERY == 0:
+            laptop.ok("rebalance", "start", "g")
         laptop.ok("rebalance", "status", "g", "--watch")
         print(f"{number} expansions, {loads[0].rounds() + loads[1].rounds()} files", flush=True)
     reports = [load.stop() for load in loads]
