@@ -67,8 +67,8 @@ def grown(bed: Bed, root: Path, times: int) -> int:
     for line in done.wrong:
         print(f"    {line}", flush=True)
     print(
-        f"{done.expansions} expansions, a rebalance after every fourth, {done.directories} directories made "
-        f"meanwhile, {len(done.wrong)} wrong",
+        f"{done.expansions} expansions, a rebalance after every fourth, "
+        f"{done.directories} directories made meanwhile, {len(done.wrong)} wrong",
         flush=True,
     )
     return len(done.wrong)

@@ -7,7 +7,6 @@ from tests.cluster.bed import CLIENT, Bed, Workspace
 from tests.cluster.load import two_writers
 from tests.torture.runs import NODES
 
-
 _REBALANCE_EVERY = 4
 
 
