@@ -11,13 +11,15 @@ from common import ModuleError, sync_dir, uuid_bytes
 
 def run(params, ctx):
     """{"fence", "units": [{"path", "unit_id", "volume_id", "group", "position", "role", "fs_uuid",
-    "fsid", "create_parents": bool, "adopt": bool, "empty": bool}]}
+    "fsid", "create_parents": bool, "adopt": bool, "empty": {"mode", "uid", "gid"} | None,
+    "copies": bool}]}
     → {"units": [{"path", "made_dirs": [path]}]}.
 
     A unit that is there already, with the same ids, is left as it is, and completed where an
     earlier call was cut short. With `adopt`, a directory that has this volume's id and data is put
     back in service. With `empty`, it takes the place of one that had data: its root is marked so
-    that AFR never takes it for a good copy. Raises ModuleError `refused`.
+    that AFR never takes it for a good copy, and is as those of the others: should a client look at
+    it before it is healed, it sees no difference. Raises ModuleError `refused`.
     """
     fence.enter(ctx, params["fence"])
     table = filesystems.mounts()
@@ -122,12 +124,20 @@ def _make(unit, fenced, made):
     if not _is_it(marks.record(path), unit, fenced["cluster_id"]):
         _set(home, marks.RECORD, _record(unit, fenced, len(dirs)), 0, made)
     if unit.get("empty") and marks.volume_id(path) is None:
-        _set(path, marks.DIRTY, marks.ENTRIES_DIRTY, 0, made)
+        _take_place(path, unit, made)
     if marks.volume_id(path) is None:
         _set(path, marks.VOLUME_ID, uuid_bytes(unit["volume_id"]), os.XATTR_CREATE, made)
     sync_dir(home)
     sync_dir(path)
     return {"path": path, "made_dirs": made_dirs(path, marks.record(path))}
+
+
+def _take_place(path, unit, made):
+    root = unit["empty"]
+    os.chown(path, root["uid"], root["gid"])
+    os.chmod(path, root["mode"])
+    if unit.get("copies"):
+        _set(path, marks.DIRTY, marks.ENTRIES_DIRTY, 0, made)
 
 
 def _record(unit, fenced, depth):

@@ -164,7 +164,8 @@ def _read_result(env: Env, host: str, result: Json, owners: set[str]) -> Report:
         report.changes.append(change)
         if change.status in ("failed", "blocked"):
             report.failed.append(NodeError(name, f"{change.item}: {change.reason}"))
-            owners = owners - {item["owner"]}
+            # What cannot be dropped may belong to any of the single units that are given up.
+            owners = {o for o in owners - {item["owner"]} if not o.startswith("unit:")}
     if not report.failed:
         report.done.add(host)
     report.reached |= {(host, owner) for owner in owners}

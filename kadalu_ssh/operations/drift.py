@@ -10,7 +10,7 @@ from kadalu_ssh.model.errors import NodeError, Refused, Unreachable
 from kadalu_ssh.model.records import VOLGEN_REVISION, Document
 from kadalu_ssh.operations.context import Change, Context, Outcome
 from kadalu_ssh.operations.converge_phase import Scope, converge
-from kadalu_ssh.operations.lag import buried_owners, given_up, unwanted
+from kadalu_ssh.operations.lag import buried, given_up, unwanted
 from kadalu_ssh.operations.phases import Env, Report
 from kadalu_ssh.operations.quorum import Quorum, Replicas
 from kadalu_ssh.operations.restart import Left
@@ -81,9 +81,8 @@ def hosts_of(document: Document, limit: Sequence[str]) -> tuple[str, ...]:
 
 def everything(document: Document) -> Scope:
     """Nothing that runs and should is stopped; what should not run is."""
-    owners, services = unwanted(document)
-    buried = tuple(owner for owner in buried_owners(document) if owner in owners)
-    return Scope(owners=None, may_stop=services, tombstones=buried)
+    _, services = unwanted(document)
+    return Scope(owners=None, may_stop=services, tombstones=buried(document))
 
 
 @dataclass(frozen=True)

@@ -50,8 +50,15 @@ def _places(document: Document) -> Iterator[tuple[str, str]]:
         yield client.host, owner_of(client)
 
 
+def is_gone(tomb: Tombstone, report: Report) -> bool:
+    """Whether its host has nothing of it any more, as it said itself."""
+    return not report.reached.isdisjoint(
+        {(tomb.host, tomb.owner), (tomb.host, f"unit:{tomb.unit}")}
+    )
+
+
 def _confirmed(tomb: Tombstone, report: Report) -> bool:
-    gone = (tomb.host, tomb.owner) in report.reached
+    gone = is_gone(tomb, report)
     ends = tomb.wipe or tomb.undo
     return gone and (not ends or (tomb.host, tomb.unit) in report.wiped)
 
@@ -109,6 +116,15 @@ def buried_owners(document: Document) -> tuple[str, ...]:
     return tuple(dict.fromkeys(t.owner for t in document.tombstones if t.name is None))
 
 
+def buried(document: Document) -> tuple[str, ...]:
+    """What converge may drop: owners that are gone, and single units of those that are not."""
+    there = {owner_of(volume) for volume in document.volumes}
+    tombs = [tomb for tomb in document.tombstones if tomb.name is None]
+    return tuple(
+        dict.fromkeys(f"unit:{t.unit}" if t.owner in there and t.unit else t.owner for t in tombs)
+    )
+
+
 def catching_up(
     old: Document, new: Document, hosts: Collection[str], own: Collection[str]
 ) -> list[Phase]:
@@ -124,8 +140,7 @@ def catching_up(
         return []
     targets = tuple(dict.fromkeys(host for host, _ in mine))
     late = {owner for _, owner in mine}
-    buried = tuple(owner for owner in buried_owners(new) if owner in late)
-    return [StopUnwanted(targets, tuple(sorted(late)), services, buried)]
+    return [StopUnwanted(targets, tuple(sorted(late)), services, buried(new))]
 
 
 # --- in words ---

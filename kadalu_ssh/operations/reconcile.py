@@ -18,7 +18,7 @@ from kadalu_ssh.operations.drift import (
     rows_of,
     upgraded,
 )
-from kadalu_ssh.operations.lag import giving_up, settled
+from kadalu_ssh.operations.lag import giving_up, is_gone, settled
 from kadalu_ssh.operations.phases import Env, Report
 from kadalu_ssh.operations.restart import restart_services
 from kadalu_ssh.operations.transaction import Transaction, open_transaction
@@ -86,7 +86,7 @@ async def _wipe(env: Env, report: Report) -> Report:
         units: dict[str, list[Json]] = {}
         for tomb in env.new.tombstones:
             ends = tomb.undo if undo else tomb.wipe
-            if ends and (tomb.host, tomb.owner) in report.reached:
+            if ends and is_gone(tomb, report):
                 units.setdefault(tomb.host, []).append(_unit_of(tomb))
         if units:
             total.add(await drop_units(env, units, undo))

@@ -79,15 +79,24 @@ def replace_phases(
     copies = volume.kind != "disperse"
     services = (brick_service(before), shd_service(volume.id))
     node = slot.unit.node
-    phases: list[Phase] = [
-        InitUnits({node: [_unit(volume, slot, params, empty=copies)]}),
+    broken = (f"unit:{before}:", f"service:{brick_service(before)}:")
+    phases: list[Phase] = [InitUnits({node: [_unit(volume, slot, params, copies=copies)]})]
+    if params["old_node"] != node:
+        # First: the marks name a place in the group, and daemons that still have the old unit there
+        # would find it whole, and clear them.
+        phases.append(
+            Converge(
+                (params["old_node"],), (owner_of(volume),), may_stop=services, tolerant=True,
+                tombstones=(owner_of(volume),), broken=broken, name="stop the old storage unit",
+            )
+        )  # fmt: skip
+    phases.append(
         Converge(
             (node,), (owner_of(volume),), may_stop=services, tombstones=(owner_of(volume),),
-            undo_stop=(brick_service(slot.unit.id), shd_service(volume.id)),
-            broken=(f"unit:{before}:", f"service:{brick_service(before)}:"),
+            undo_stop=(brick_service(slot.unit.id), shd_service(volume.id)), broken=broken,
             name="start the new storage unit",
-        ),
-    ]  # fmt: skip
+        )
+    )  # fmt: skip
     if copies:
         phases.append(MarkReplaced(new, volume, slot, params["reached"]))
     return [
@@ -97,11 +106,12 @@ def replace_phases(
     ]
 
 
-def _unit(volume: Volume, slot: Slot, params: Params, *, empty: bool) -> Json:
+def _unit(volume: Volume, slot: Slot, params: Params, *, copies: bool) -> Json:
     group = next(group for group in volume.groups if slot in group.slots)
     unit = slot.unit
     return {
         "path": unit.path, "unit_id": unit.id, "volume_id": volume.id, "group": group.number,
         "position": slot.position, "role": slot.role, "fs_uuid": unit.fs_uuid, "fsid": unit.fsid,
-        "create_parents": params["create_parents"], "adopt": False, "empty": empty,
+        "create_parents": params["create_parents"], "adopt": False, "empty": params["root"],
+        "copies": copies,
     }  # fmt: skip

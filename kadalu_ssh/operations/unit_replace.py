@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+from collections.abc import Collection
 
 import msgspec
 
@@ -63,6 +64,7 @@ async def replace_unit(
         params = {
             "volume": change.volume.id, "unit": unit.id, "old_unit": change.slot.unit.id,
             "create_parents": create_parents, "reached": len(up) + 1,
+            "old_node": change.slot.unit.node, "root": await _root(session, change, up),
         }  # fmt: skip
         outcome = await transaction.execute("volume.replace-unit", document, params)
         await restart_changed(transaction, outcome)
@@ -132,6 +134,15 @@ async def _document(session: Session, change: _Change, allowed: Allowed) -> tupl
     )  # fmt: skip
     new = new if change.same_place else with_ports(new, [unit])
     return msgspec.structs.replace(new, tombstones=(*new.tombstones, tomb)), unit
+
+
+async def _root(session: Session, change: _Change, up: Collection[str]) -> Json:
+    """Mode and owner of the volume's root, from another unit of the group."""
+    unit = next(s.unit for s in change.group.slots if s.unit.id in up)
+    good, bad = session.split(await session.call("roots", {unit.node: {"path": unit.path}}))
+    if bad:
+        raise Refused(change.what, nodes=bad)
+    return good[unit.node]
 
 
 def _vacated(base: Document, change: _Change) -> Document:

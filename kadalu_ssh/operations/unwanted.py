@@ -8,7 +8,7 @@ from kadalu_ssh.model.records import Document
 from kadalu_ssh.operations.context import Context, Outcome
 from kadalu_ssh.operations.converge_phase import StopUnwanted
 from kadalu_ssh.operations.drift import Found, hosts_of, needing, outcome_of, rows_of
-from kadalu_ssh.operations.lag import buried_owners, unwanted
+from kadalu_ssh.operations.lag import buried, unwanted
 from kadalu_ssh.operations.phases import Env
 from kadalu_ssh.operations.quorum import Quorum, Replicas
 from kadalu_ssh.operations.session import Session, open_session
@@ -25,7 +25,7 @@ async def stop_unwanted(ctx: Context, limit: Sequence[str]) -> Outcome:
             session.connect_names_of(document)
             await session.connect(hosts)
             owners, services = unwanted(document)
-            phase = StopUnwanted(hosts, owners, services, buried_owners(document))
+            phase = StopUnwanted(hosts, owners, services, buried(document))
             check = ctx.settings.dry_run
             report = await phase.do(Env(session, document, document, "unwanted", check))
             rows = rows_of(session, hosts, report, needing(report))
