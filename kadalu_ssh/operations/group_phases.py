@@ -14,7 +14,7 @@ from kadalu_ssh.operations.phases import Env, Report, sort_answers, without_stra
 from kadalu_ssh.volgen import client_volfile
 
 _WALK_LIMIT = 24 * 3600.0
-_CLIENTS_LIMIT = 30.0
+_CLIENTS_LIMIT = 60.0
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ def grown(bed: Bed, root: Path, times: int) -> int:
     for line in done.wrong:
         print(f"    {line}", flush=True)
     print(
-        f"{done.expansions} expansions, a rebalance after every fourth, "
+        f"{done.expansions} expansions and a rebalance, "
         f"{done.directories} directories made meanwhile, {len(done.wrong)} wrong",
         flush=True,
     )

@@ -3,11 +3,9 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.cluster.bed import CLIENT, Bed, Workspace
+from tests.cluster.bed import CLIENT, Bed, Workspace, wait_until
 from tests.cluster.load import two_writers
 from tests.torture.runs import NODES
-
-_REBALANCE_EVERY = 4
 
 
 class Grown(NamedTuple):
@@ -20,8 +18,8 @@ class Grown(NamedTuple):
 
 
 def grow(bed: Bed, root: Path, times: int) -> Grown:
-    """A volume of one unit gets another group `times` times; its layout is fixed after each, and
-    files are moved after every fourth.
+    """A volume of one unit gets another group `times` times, and its layout is fixed after each;
+    in the end files are moved onto all of them.
     """
     bed.wipe([*NODES, CLIENT])
     laptop = Workspace(root / "laptop", bed)
@@ -34,10 +32,15 @@ def grow(bed: Bed, root: Path, times: int) -> Grown:
         laptop.ok("volume", "expand", "g", f"{NODES[number % len(NODES)]}:/data1/g{number}")
         for load in loads:
             load.more(20)
-        if number % _REBALANCE_EVERY == 0:
-            laptop.ok("rebalance", "start", "g")
         laptop.ok("rebalance", "status", "g", "--watch")
         print(f"{number} expansions, {loads[0].rounds() + loads[1].rounds()} files", flush=True)
+    laptop.ok("rebalance", "start", "g")
+    wait_until(lambda: _state(laptop) != "running", 1800, "the rebalance ends")
     reports = [load.stop() for load in loads]
     wrong = [error for report in reports for error in report["errors"]]
+    wrong += [] if _state(laptop) == "complete" else [f"the rebalance is {_state(laptop)}"]
     return Grown(times, sum(report["directories"] for report in reports), wrong)
+
+
+def _state(laptop: Workspace) -> str:
+    return str(laptop.run("rebalance", "status", "g", "--json").json["total"]["state"])
