@@ -56,6 +56,10 @@ class WalkDirectories:
     name: str = "make the directories"
     forward_only: bool = False
     tolerant: bool = False
+    later: float = 0.0
+    """Seconds that clients are given first. What they made while they learnt of the new group they
+    look at themselves in a moment; looked at by two at once, a directory is left with mode 000.
+    """
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -66,6 +70,7 @@ class WalkDirectories:
         item = f"volume:{self.volume.name}"
         if env.check:
             return Report([Change(host, item, "would_change", self.name)], {self.node})
+        await asyncio.sleep(self.later)
         params = {self.node: {"fence": env.fence, **self._params()}}
         answers = await env.session.call("walk", params, limit=_WALK_LIMIT)
         good, report = sort_answers(env.session, answers)

@@ -13,6 +13,7 @@ from kadalu_ssh.operations.group_phases import AwaitClients, MarkRoots, WalkDire
 from kadalu_ssh.operations.phases import Phase
 
 Params = dict[str, Any]
+_CLIENTS_FIRST = 10.0
 
 
 def with_volume_changed(document: Document, volume: Volume) -> Document:
@@ -96,7 +97,7 @@ def expand_phases(
     walk = WalkDirectories(before, adding, params["walker"], params["walked"])
     again = WalkDirectories(
         before, adding, params["walker"], params["walked"], name="make what came meanwhile",
-        forward_only=True, tolerant=True,
+        forward_only=True, tolerant=True, later=_CLIENTS_FIRST,
     )  # fmt: skip
     return [
         Converge(

@@ -95,7 +95,8 @@ def test_what_waits_to_be_healed_comes_first(awake: Workspace, clean: Bed) -> No
 
 
 def test_node_by_node_and_on_after_a_failure(awake: Workspace, clean: Bed) -> None:
-    loads = two_writers(clean, "/mnt/v")
+    clean.sh(CLIENT, "mkdir /mnt/v/one /mnt/v/two")
+    loads = two_writers(clean, "/mnt/v/one")
     script = "date >>/root/upgraded; test ! -e /root/refuse || { echo no room >&2; exit 4; }"
     clean.on_all(S3, "rm -f /root/upgraded /root/refuse")
     clean.sh("server2", "touch /root/refuse")
@@ -114,7 +115,7 @@ def test_node_by_node_and_on_after_a_failure(awake: Workspace, clean: Bed) -> No
     assert not clean.ok("server3", "test -e /root/upgraded")
     assert clean.units("server2") == [] and len(clean.units("server1")) == 2
     clean.sh("server2", "rm /root/refuse")
-    loads = two_writers(clean, "/mnt/v/below") if clean.ok(CLIENT, "mkdir /mnt/v/below") else []
+    loads = two_writers(clean, "/mnt/v/two")
     for load in loads:
         load.more(5)
     reports = refute_errors(loads)
