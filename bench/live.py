@@ -205,7 +205,8 @@ def rebalance_rows(bench: Bench) -> Iterator[Row]:
         wall, cpu = median(p[0] for p in pairs), median(p[1] for p in pairs)
         files, size = moved[name]
         yield Row(
-            f"rebalance of {FILES} files, {FILES / 10000:.1f} GiB, 1 → 2 groups: {name}", f"{wall:.1f} s",
+            f"rebalance of {FILES} files, {FILES / 10000:.1f} GiB, 1 → 2 groups: {name}",
+            f"{wall:.1f} s",
             f"{wall / theirs:.2f} × glusterd; {FILES / wall:.0f} files/s looked at, "
             f"{files} moved, {size / wall / 1e6:.1f} MB/s; CPU of the machine {cpu:.0f} s",
             "1.0 × glusterd" if name == "kadalu" else "",
