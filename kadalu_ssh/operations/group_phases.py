@@ -57,8 +57,9 @@ class WalkDirectories:
     forward_only: bool = False
     tolerant: bool = False
     later: float = 0.0
-    """Seconds that clients are given first. What they made while they learnt of the new group they
-    look at themselves in a moment; looked at by two at once, a directory is left with mode 000.
+    """Seconds that clients are given first: then it is the last look. What they made while they
+    learnt of the new group they look at themselves in a moment; looked at by two at once, a
+    directory may be left with mode 000.
     """
 
     @property
@@ -77,6 +78,10 @@ class WalkDirectories:
         for answer in good.values():
             words = f"{self.name}: {answer['directories']}"
             report.changes.append(Change(host, item, "changed", words))
+            report.failed += [
+                NodeError(host, f"/{path} of volume {self.volume.name} has lost its mode: chmod it")
+                for path in answer.get("bare", ())
+            ]
         return report
 
     def _params(self) -> Json:
@@ -86,6 +91,7 @@ class WalkDirectories:
         return {
             "volume_id": self.volume.id, "volfile": volfile, "unit": self.unit,
             "glusterfs": able.glusterfs_client, "units": len(self.volume.slots),
+            "mend": self.later > 0,
         }  # fmt: skip
 
     async def undo(self, env: Env) -> Report:

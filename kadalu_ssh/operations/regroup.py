@@ -95,8 +95,13 @@ def expand_phases(
     fresh = tuple(dict.fromkeys(slot.unit.node for group in groups for slot in group.slots))
     units = tuple(slot.unit.id for group in groups for slot in group.slots)
     walk = WalkDirectories(before, adding, params["walker"], params["walked"])
-    again = WalkDirectories(
+    learn, *mounts = joining_clients(new, volume, nodes, joined)
+    soon = WalkDirectories(
         before, adding, params["walker"], params["walked"], name="make what came meanwhile",
+        forward_only=True, tolerant=True,
+    )  # fmt: skip
+    again = WalkDirectories(
+        before, adding, params["walker"], params["walked"], name="look at what came last",
         forward_only=True, tolerant=True, later=_CLIENTS_FIRST,
     )  # fmt: skip
     return [
@@ -107,7 +112,9 @@ def expand_phases(
         ),
         MarkRoots(_ranges(old, volume, groups)),
         walk,
-        *joining_clients(new, volume, nodes, joined),
+        learn,
+        soon,  # as late as can be: what is made from here on is seen by clients first
+        *mounts,
         AwaitClients(volume, units, nodes),
         again,
         *crawl_phases(new, volume, ()),

@@ -37,14 +37,14 @@ def unchanged(bed: Bed, mount: str) -> bool:
 
 
 def test_under_two_writers_nobody_sees_anything(data: Workspace, clean: Bed) -> None:
-    loads: list[Load] = two_writers(clean, "/mnt/v")
+    loads: list[Load] = two_writers(clean, "/mnt/v", pause=0.03)
     data.ok("volume", "expand", "v", *(f"{s}:/data1/v" for s in MORE))
     for load in loads:
         load.more(50)
     data.ok("rebalance", "status", "v", "--watch")
     for load in loads:
         load.more(50)
-    assert refute_errors(loads) > 8
+    assert refute_errors(loads) > 4
     assert unchanged(clean, "/mnt/v")
     for server in MORE:
         assert clean.ok(server, "test -d /data1/v/a/b/c")
