@@ -71,14 +71,14 @@ async def count(bed: Bed, nodes: list[str], operation: Callable[[], Awaitable[Ou
         return await restore[2](self, module, params, **more)
 
     async def start(self: Any, limit: float, modules: bool = True) -> None:
-        write = self._pipe.write
+        write = self.pipe.write
         found.sent[self.name] = 0
 
         def counted(data: bytes) -> None:
             found.sent[self.name] += len(data)
             write(data)
 
-        self._pipe.write = counted
+        self.pipe.write = counted
         await restore[3](self, limit, modules)
 
     any_session.Fleet, any_channel.boot_message = Recorded, _spying_worker

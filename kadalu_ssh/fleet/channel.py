@@ -2,15 +2,13 @@
 
 import asyncio
 import itertools
-import json
-import struct
 import time
-import zlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Protocol
 
-from kadalu_ssh.fleet.payload import MAGIC, PROGRAM, boot_message, modules_frame
+from kadalu_ssh.fleet.frames import FrameReader, packed
+from kadalu_ssh.fleet.payload import boot_message, modules_frame
 from kadalu_ssh.fleet.settings import ConnectError, FleetStats
 from kadalu_ssh.model.channel import CallFailed, ChannelLost, Json
 
@@ -18,11 +16,14 @@ HEARTBEAT = 5.0
 SILENCE = 30.0
 GRACE = 5.0
 """Seconds by which our limit is later than the node's."""
-_COMPRESS_OVER = 4096
+_BYE_CHARACTERS = 500
 
 
 class Pipe(Protocol):
     """A process on a node, as bytes in and out. SSH and the local transport provide it."""
+
+    stays: bool
+    """Whether it is there for the next command, too, when it has heard the end of this one."""
 
     async def read(self, count: int) -> bytes: ...
     def write(self, data: bytes) -> None: ...
@@ -38,13 +39,13 @@ class FleetChannel:
     def __init__(self, name: str, pipe: Pipe, stats: FleetStats) -> None:
         self.name = name
         self.hello: Json = {}
-        self._pipe = pipe
+        self.pipe = pipe
+        self.frames = FrameReader(pipe)
         self._stats = stats
         self._ids = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Json]] = {}
         self._events: dict[int, Callable[[Json], None]] = {}
         self._tasks: list[asyncio.Task[None]] = []
-        self._buffer = b""
         self._heard = time.monotonic()
         self.lost = False
         self._taught = False
@@ -56,13 +57,21 @@ class FleetChannel:
 
         Without `modules` these wait for the first call, if there ever is one.
         """
-        self._pipe.write(boot_message())
+        self.pipe.write(boot_message())
         if modules:
             self._send_modules()
+        await self._greet(limit)
+
+    async def take_over(self, limit: float) -> None:
+        """Wait for the hello of a worker that runs already and has its modules."""
+        self._taught = True
+        await self._greet(limit)
+
+    async def _greet(self, limit: float) -> None:
         try:
             async with asyncio.timeout(limit):
-                await self._skip_noise()
-                self.hello = (await self._receive())["hello"]
+                await self.frames.skip_noise()
+                self.hello = (await self.frames.message())["hello"]
         except TimeoutError:
             raise ConnectError("shell", f"it did not start Python within {limit:g} s") from None
         except (EOFError, ValueError, KeyError) as error:
@@ -70,25 +79,30 @@ class FleetChannel:
                 "shell", f"it did not start Python: {self._last_words(error)}"
             ) from None
         self._stats.round_trips += 1
+
+    def run(self) -> None:
+        """Begin to read answers and to send heartbeats."""
+        self._heard = time.monotonic()
         self._tasks = [asyncio.create_task(self._read_loop()), asyncio.create_task(self._beat())]
 
     def _send_modules(self) -> None:
-        self._pipe.write(modules_frame())
+        self.pipe.write(modules_frame())
         self._taught = True
 
     def _last_words(self, error: Exception) -> str:
-        return self._pipe.stderr_tail().strip() or str(error) or "no answer"
+        return self.pipe.stderr_tail().strip() or str(error) or "no answer"
 
     async def close(self, result: str = "") -> None:
         """Say bye; the worker ends and lets its locks go. `result`: for the host's journal."""
         if not self.lost:
             with suppress(OSError, ChannelLost):
-                self._send({"bye": result or "ended"})
-                if result:  # sshd drops what it has not passed on when the connection goes
-                    await self._pipe.ended()
+                self._send({"bye": (result or "ended")[:_BYE_CHARACTERS]})
+                # sshd drops what it has not passed on when the connection goes.
+                if result or self.pipe.stays:
+                    await self.pipe.ended()
         for task in self._tasks:
             task.cancel()
-        await self._pipe.close()
+        await self.pipe.close()
         self._fail("closed")
 
     # --- calls ---
@@ -119,49 +133,21 @@ class FleetChannel:
             self._waiting.pop(number, None)
             self._events.pop(number, None)
 
-    # --- frames ---
-
     def _send(self, message: Mapping[str, Any]) -> None:
-        data, kind = json.dumps(message).encode(), b"J"
-        if len(data) > _COMPRESS_OVER:
-            kind, data = b"Z", zlib.compress(data, 3)
         try:
-            self._pipe.write(kind + struct.pack(">I", len(data)) + data)
+            self.pipe.write(packed(message))
         except (OSError, RuntimeError) as error:
             self._fail(str(error))
             raise ChannelLost("connection lost") from error
-
-    async def _skip_noise(self) -> None:
-        """What a login shell prints comes before the worker's first line."""
-        while MAGIC not in self._buffer:
-            self._buffer += await self._more()
-        self._buffer = self._buffer.partition(MAGIC)[2]
-
-    async def _receive(self) -> Json:
-        head = await self._exactly(5)
-        data = await self._exactly(struct.unpack(">I", head[1:])[0])
-        message: Json = json.loads(zlib.decompress(data) if head[:1] == b"Z" else data)
-        self._heard = time.monotonic()
-        return message
-
-    async def _exactly(self, count: int) -> bytes:
-        while len(self._buffer) < count:
-            self._buffer += await self._more()
-        data, self._buffer = self._buffer[:count], self._buffer[count:]
-        return data
-
-    async def _more(self) -> bytes:
-        data = await self._pipe.read(65536)
-        if not data:
-            raise EOFError(PROGRAM)
-        return data
 
     # --- background ---
 
     async def _read_loop(self) -> None:
         try:
             while True:
-                self._deliver(await self._receive())
+                message = await self.frames.message()
+                self._heard = time.monotonic()
+                self._deliver(message)
         except (EOFError, OSError, ValueError) as error:
             self._fail(str(error))
 

@@ -18,6 +18,7 @@ from kadalu_ssh.fleet.settings import (
 from kadalu_ssh.model.reach import Reach
 
 if TYPE_CHECKING:
+    from kadalu_ssh.fleet.kept import Keeping
     from kadalu_ssh.fleet.pipes import AnyPipe
     from kadalu_ssh.fleet.ssh import Connector
 
@@ -35,13 +36,16 @@ class Opened:
 class Fleet:
     """Use as an async context manager; leaving it closes every channel."""
 
-    def __init__(self, settings: FleetSettings) -> None:
+    def __init__(self, settings: FleetSettings, resting: bool = False) -> None:
+        """`resting`: somebody else reads the channels."""
         self.settings = settings
+        self._resting = resting
         self.stats = FleetStats()
         self.result = ""
         """What came of the command, for the journals of the hosts that it changed."""
         self._channels: list[FleetChannel] = []
         self._connector: Connector | None = None
+        self._keeping: Keeping | None = None
         self._starts = asyncio.Semaphore(settings.forks)
 
     async def __aenter__(self) -> Self:
@@ -81,8 +85,26 @@ class Fleet:
         if reach.local:
             channel = await self._open_local(reach, modules)
         else:
-            channel = await self._open_ssh(reach, modules)
+            kept = await self._open_kept(reach) if self.settings.persist else None
+            channel = kept or await self._open_ssh(reach, modules)
+        if not self._resting:
+            channel.run()
         self._channels.append(channel)
+        return channel
+
+    async def _open_kept(self, reach: Reach) -> FleetChannel | None:
+        """Through the keeper; None where there can be none."""
+        from kadalu_ssh.fleet.kept import Keeping, NoKeeper
+
+        self._keeping = self._keeping or Keeping()
+        try:
+            pipe, there = await self._keeping.worker(reach, self.settings)
+        except NoKeeper:
+            return None
+        self.stats.connections += not there
+        self.stats.execs += not there
+        channel = FleetChannel(reach.name, pipe, self.stats)
+        await channel.take_over(LOGIN_TIMEOUT)
         return channel
 
     async def _open_local(self, reach: Reach, modules: bool) -> FleetChannel:

@@ -40,6 +40,8 @@ async def _read(stream: "asyncssh.SSHReader[bytes]", count: int) -> bytes:
 class SshPipe:
     """A process on a connection; closing it closes the connection."""
 
+    stays = False
+
     def __init__(
         self, conn: "asyncssh.SSHClientConnection", process: "asyncssh.SSHClientProcess[bytes]"
     ) -> None:
@@ -86,6 +88,8 @@ class SshPipe:
 
 class LocalPipe:
     """A child of this process."""
+
+    stays = False
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process

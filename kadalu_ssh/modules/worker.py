@@ -7,7 +7,8 @@ A frame is one byte (`J` JSON, `Z` compressed JSON), four bytes of length (big-e
 The worker says {"hello"} first. It is sent {"modules": {name: source}} once, then calls {"id",
 "module", "params", "limit"}, answered in order by {"id", "result"} or {"id", "error": {"kind",
 "reason", "detail"}}, with {"id", "event"} in between. {"heartbeat": 1} goes both ways; {"bye": what
-came of the command} is the end. Modules import each other by their bare names.
+came of the command} is the end. {"again": what came of it} ends a command, too, but the worker
+stays for another one, and says {"hello"} anew. Modules import each other by their bare names.
 """
 
 import importlib
@@ -186,8 +187,19 @@ class Worker(object):
                 return
             if "modules" in message:
                 self.sources.update(message["modules"])
+            elif "again" in message:
+                self.end_command(message["again"])
+                self.send({"hello": hello()})
             else:
                 self.send(self.answer(message))
+
+    def end_command(self, result):
+        """Say what came of it, and let go of its locks: no call runs, and none has left a child."""
+        if "audit" in self.state:
+            importlib.import_module("audit").end(self.state, result)
+        for handle in self.state.pop("locks", {}).values():
+            os.close(handle)
+        self.state.clear()
 
     def answer(self, message):
         """One call → its result or its error."""

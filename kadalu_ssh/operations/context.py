@@ -25,6 +25,8 @@ class Settings:
     forks: int = 30
     timeout: float = 10.0
     """Seconds to wait for a connection."""
+    persist: float = 0.0
+    """Seconds for which connections are kept for the next command."""
     lock_timeout: float = 30.0
     """Seconds to wait for the cluster lock."""
     host_key_checking: HostKeyChecking = "accept-new"

@@ -24,6 +24,7 @@ class Misbehaviour:
     path: str = ""
     """Put before PATH: a place for a sudo of the test's own."""
     connections: int = 0
+    connected: list[asyncssh.SSHServerConnection] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
 
 
@@ -48,6 +49,7 @@ async def ssh_server(
     class Server(asyncssh.SSHServer):
         def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
             wrong.connections += 1
+            wrong.connected.append(conn)
 
     async def run(process: "asyncssh.SSHServerProcess[bytes]") -> None:
         wrong.commands.append(process.command or "")

@@ -84,7 +84,7 @@ def test_a_connection_that_is_lost_in_a_call_is_neither_success_nor_failure(tmp_
             channel = (await fleet.open([reach(tmp_path, port)])).channels["n1"]
             call = asyncio.create_task(channel.call("facts", {"cluster_id": "x"}))
             await asyncio.sleep(0)
-            channel._pipe._conn.abort()  # type: ignore[attr-defined]
+            channel.pipe._conn.abort()  # type: ignore[attr-defined]
             with pytest.raises(ChannelLost):
                 await call
             assert channel.lost
