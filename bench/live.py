@@ -90,7 +90,7 @@ def set_rows(bench: Bench, folder: Path) -> Iterator[Row]:
         f"{live['kadalu'] / median(floors):.2f} × the floor; returns after {ms(back['kadalu'])}",
     )  # fmt: skip
     yield Row(
-        "`kadalu --persist 60 volume set`, the same, connections kept", ms(live["kept"]),
+        "`kadalu --keep-connections 60 volume set`, the same, connections kept", ms(live["kept"]),
         f"{live['kept'] / live['glusterd']:.2f} × glusterd; returns after {ms(back['kept'])}",
         "1.0 × glusterd", live["kept"] <= live["glusterd"],
     )  # fmt: skip
@@ -137,7 +137,7 @@ def _set(bench: Bench, who: str, value: str) -> None:
     if who == "kadalu":
         bench.kadalu("volume", "set", "set", *pairs)
     elif who == "kept":
-        bench.kadalu("--persist", "60", "volume", "set", "set", *pairs)
+        bench.kadalu("--keep-connections", "60", "volume", "set", "set", *pairs)
     else:  # on g1 itself: no SSH is counted against it
         bench.bed.sh("g1", f"gluster --mode=script volume set set {' '.join(pairs)}")
 

@@ -14,9 +14,9 @@ or `kadalu cluster use` or `--cluster` names it.
 
 ## Everywhere
 
-These stand before or after the verb. `KADALU_WORKSPACE`, `KADALU_CLUSTER` and `KADALU_PERSIST` set
-`-C`, `--cluster` and `--persist`; `NO_COLOR` is honoured. Changes, and errors in full, are logged
-in `$XDG_STATE_HOME/kadalu/kadalu.log` (`~/.local/state`).
+These stand before or after the verb. `KADALU_WORKSPACE`, `KADALU_CLUSTER` and
+`KADALU_KEEP_CONNECTIONS` set `-C`, `--cluster` and `--keep-connections`; `NO_COLOR` is honoured.
+Changes, and errors in full, are logged in `$XDG_STATE_HOME/kadalu/kadalu.log` (`~/.local/state`).
 """
 
 

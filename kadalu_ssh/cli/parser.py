@@ -35,7 +35,7 @@ GLOBALS: tuple[Arg, ...] = (
     arg("--timeout", type=_SECONDS, metavar="SECONDS", help="to wait for a connection (10)"),
     arg("--lock-timeout", type=at_least(float, 0), metavar="SECONDS",
         help="to wait for the lock (30)"),
-    arg("--persist", type=at_least(float, 0), metavar="SECONDS",
+    arg("--keep-connections", type=at_least(float, 0), metavar="SECONDS",
         help="keep connections for the next command (0: no)"),
     arg("--host-key-checking", choices=("strict", "accept-new", "off"), help="(accept-new)"),
     flag("--ask-pass", "ask for the SSH password of hosts whose inventory has none"),

@@ -11,7 +11,7 @@ from kadalu_ssh.model.errors import Refused
 from kadalu_ssh.operations.context import Settings
 
 _PLAIN = (
-    "forks", "timeout", "lock_timeout", "persist", "host_key_checking", "force_no_quorum",
+    "forks", "timeout", "lock_timeout", "keep_connections", "host_key_checking", "force_no_quorum",
     "dry_run",
 )  # fmt: skip
 _COMMAND_CHARACTERS = 500
@@ -31,7 +31,7 @@ def settings_of(command: Command, args: dict[str, Any], words: list[str]) -> Set
     given = {key: args.pop(key) for key in _PLAIN if key in args}
     if given.get("dry_run") and not command.mutating:
         raise Refused(f"{command.title} changes nothing: it has no --dry-run")
-    given.setdefault("persist", _persist())
+    given.setdefault("keep_connections", _kept_seconds())
     given |= passwords_of(args, silent="--json" in words)
     return Settings(
         workspace=workspace,
@@ -42,13 +42,13 @@ def settings_of(command: Command, args: dict[str, Any], words: list[str]) -> Set
     )
 
 
-def _persist() -> float:
+def _kept_seconds() -> float:
     """Seconds, from the environment."""
-    text = os.environ.get("KADALU_PERSIST") or "0"
+    text = os.environ.get("KADALU_KEEP_CONNECTIONS") or "0"
     try:
         seconds = float(text)
     except ValueError:
         seconds = -1.0
     if not 0 <= seconds < _ENDLESS:
-        raise Refused(f"KADALU_PERSIST is {text!a}, and not a number of seconds")
+        raise Refused(f"KADALU_KEEP_CONNECTIONS is {text!a}, and not a number of seconds")
     return seconds

@@ -85,7 +85,7 @@ class Fleet:
         if reach.local:
             channel = await self._open_local(reach, modules)
         else:
-            kept = await self._open_kept(reach) if self.settings.persist else None
+            kept = await self._open_kept(reach) if self.settings.keep else None
             channel = kept or await self._open_ssh(reach, modules)
         if not self._resting:
             channel.run()

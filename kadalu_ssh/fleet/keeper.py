@@ -145,7 +145,7 @@ class Keeper:
                 return
         writer.write(json.dumps({"kept": there}).encode() + b"\n")
         await kept.lend(FrameReader(reader), writer)
-        kept.until = time.monotonic() + request["persist"]
+        kept.until = time.monotonic() + request["keep"]
         if kept.lost or key in self._idle:
             await kept.close()
         else:

@@ -1,6 +1,6 @@
 """A command's side of kept connections: the keeper's socket, and a worker behind it.
 
-With `persist`, a process of the same user (fleet/keeper.py) holds connections and their workers for
+With `keep`, a process of the same user (fleet/keeper.py) holds connections and their workers for
 some time after a command, as OpenSSH's ControlPersist does, so that the next one logs in nowhere.
 """
 
@@ -17,7 +17,6 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-import kadalu_ssh
 from kadalu_ssh.fleet.settings import ConnectError, FleetSettings
 from kadalu_ssh.model.channel import Json
 from kadalu_ssh.model.reach import Reach
@@ -28,6 +27,7 @@ _RETRY_SECONDS = 0.01
 _RETRIES = 50
 """Before it is started once more: one that just ends may have been in the way."""
 _CLOSE_SECONDS = 2.0
+_PACKAGE = Path(__file__).parents[1]
 _PATHS, _SECRETS = ("key_file",), ("password", "become_password")
 
 
@@ -89,9 +89,9 @@ def socket_path() -> Path | None:
 
 def _who_and_what() -> str:
     """What must be alike for a worker to be shared: the program, and what SSH reads."""
-    modules = Path(kadalu_ssh.__file__).parent / "modules"
-    newest = max(entry.stat().st_mtime_ns for entry in modules.glob("*.py"))
-    words = [kadalu_ssh.__version__, sys.executable, str(modules), str(newest)]
+    programs = [*(_PACKAGE / "modules").glob("*.py"), *(_PACKAGE / "fleet").glob("*.py")]
+    newest = max(entry.stat().st_mtime_ns for entry in programs)
+    words = [sys.executable, str(_PACKAGE), str(newest)]
     words += [os.environ.get(name, "") for name in ("HOME", "SSH_AUTH_SOCK")]
     return hashlib.sha256("\0".join(words).encode()).hexdigest()[:16]
 
@@ -144,7 +144,7 @@ def start_keeper(path: Path) -> None:
     argv = [sys.executable, "-P", "-m", "kadalu_ssh.fleet.keeper", str(path)]
     subprocess.Popen(
         argv, stdin=null, stdout=null, stderr=null, start_new_session=True, cwd="/",
-        env={**os.environ, "PYTHONPATH": str(Path(kadalu_ssh.__file__).parents[1])},
+        env={**os.environ, "PYTHONPATH": str(_PACKAGE.parent)},
     )  # fmt: skip
 
 
@@ -154,7 +154,7 @@ def start_keeper(path: Path) -> None:
 def request(reach: Reach, settings: FleetSettings) -> Json:
     """`way`: what two commands must have in common to use one connection."""
     return {
-        "persist": settings.persist,
+        "keep": settings.keep,
         "connect_timeout": settings.connect_timeout,
         "way": {
             "reach": _plain(reach),

@@ -19,7 +19,7 @@ class FleetSettings:
     forks: int = 30
     """Connections started at once."""
     connect_timeout: float = 10.0
-    persist: float = 0.0
+    keep: float = 0.0
     """Seconds for which connections are kept for the next command; 0: not at all."""
     host_key_checking: Literal["strict", "accept-new", "off"] = "accept-new"
     ssh_config: Path = field(default_factory=lambda: Path("~/.ssh/config").expanduser())

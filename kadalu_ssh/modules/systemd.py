@@ -1,13 +1,14 @@
 """systemctl, one call per purpose for all units together."""
 
 import os
+import signal
 
 import common
 
 _PROPERTIES = (
     "Id", "LoadState", "ActiveState", "SubState", "UnitFileState", "MainPID", "Result",
     "FragmentPath", "InvocationID", "ExecMainStatus",
-    "ExecMainCode", "ActiveEnterTimestampMonotonic", "NRestarts",
+    "ExecMainCode", "ActiveEnterTimestampMonotonic", "NRestarts", "ControlGroup",
 )  # fmt: skip
 _ABSENT = {"LoadState": "not-found", "ActiveState": "inactive", "SubState": "dead"}
 
@@ -77,6 +78,37 @@ def do(ctx, verb, names, options=()):
     status, out, err = ctx.command(argv)
     said = (err or out or "systemctl %s failed" % verb).strip()
     return "" if status == 0 else said.splitlines()[0]
+
+
+_HIERARCHIES = ("/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/sys/fs/cgroup/systemd")
+
+
+def signal_all(ctx, name, states):
+    """Send a signal to all processes of units, as `systemctl kill` does, which is asked where we
+    cannot see them ourselves: it takes ten times as long. Returns its complaint, or nothing.
+    """
+    unseen = []
+    for state in states:
+        processes = _processes(state.get("ControlGroup"))
+        for process in processes:
+            try:
+                os.kill(process, getattr(signal, "SIG" + name))
+            except ProcessLookupError:
+                pass  # it ends just now
+        if not processes:
+            unseen.append(state["Id"])
+    return do(ctx, "kill", unseen, ("--signal=" + name,))
+
+
+def _processes(group):
+    """Process ids in a control group, wherever its hierarchy is mounted; none when it is not."""
+    for top in _HIERARCHIES if group else ():
+        try:
+            with open("%s%s/cgroup.procs" % (top, group)) as file:
+                return [int(line) for line in file]
+        except OSError:
+            continue
+    return []
 
 
 def failure(state):

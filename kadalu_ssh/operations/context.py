@@ -25,7 +25,7 @@ class Settings:
     forks: int = 30
     timeout: float = 10.0
     """Seconds to wait for a connection."""
-    persist: float = 0.0
+    keep_connections: float = 0.0
     """Seconds for which connections are kept for the next command."""
     lock_timeout: float = 30.0
     """Seconds to wait for the cluster lock."""

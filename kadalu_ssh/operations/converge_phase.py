@@ -23,7 +23,7 @@ class Scope:
     tombstones: tuple[str, ...] = ()
     """Owners that are gone on purpose."""
     fresh: bool = False
-    """The files are new on their hosts: send them at once, and save a round trip."""
+    """Most of the files will differ: send them at once, and save a round trip."""
     stop_only: bool = False
     """Stop and disable what should not run, and do nothing else."""
     undoing: bool = False

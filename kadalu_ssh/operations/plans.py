@@ -173,11 +173,14 @@ def _volume_set(old: Document, new: Document, params: Params) -> list[Phase]:
     volume = _find(new, params["volume"])
     mounts = [client for client in new.clients if client.volume == volume.id]
     phases: list[Phase] = [
-        Converge(volume_nodes(volume), (owner_of(volume),), name="write volfiles", tolerant=True)
-    ]
+        Converge(
+            volume_nodes(volume), (owner_of(volume),), fresh=True, name="write volfiles",
+            tolerant=True,
+        )
+    ]  # fmt: skip
     hosts = tuple(dict.fromkeys(client.host for client in mounts))
     owners = tuple(owner_of(client) for client in mounts)
-    more = Converge(hosts, owners, name="write volfiles of mounts", tolerant=True)
+    more = Converge(hosts, owners, fresh=True, name="write volfiles of mounts", tolerant=True)
     return [*phases, more] if mounts else phases
 
 

@@ -200,7 +200,7 @@ def fleet_settings(ctx: Context, known_hosts: Path) -> FleetSettings:
     return FleetSettings(
         forks=ctx.settings.forks,
         connect_timeout=ctx.settings.timeout,
-        persist=ctx.settings.persist,
+        keep=ctx.settings.keep_connections,
         host_key_checking=ctx.settings.host_key_checking,
         known_hosts=known_hosts,
         record_keys=not ctx.settings.dry_run,

@@ -51,7 +51,7 @@ async def command(
     **more: Any,
 ) -> Opened:  # fmt: skip
     """What one command does: connect, call, end."""
-    async with Fleet(replace(settings(tmp_path), persist=30.0)) as fleet:
+    async with Fleet(replace(settings(tmp_path), keep=30.0)) as fleet:
         result = await fleet.open([reach(tmp_path, port, **more)])
         for channel in result.channels.values():
             assert await channel.call("meta", PEEK) == {"locked": False, "holder": None}
@@ -134,9 +134,9 @@ def test_another_way_in_is_another_connection(tmp_path: Path) -> None:
 
 
 def test_why_a_host_cannot_be_used_is_said_as_without_a_keeper(tmp_path: Path) -> None:
-    async def main(persist: float) -> Any:
+    async def main(keep_for: float) -> Any:
         wrong = Misbehaviour(instead="echo nothing here >&2; exit 127")
-        chosen = replace(settings(tmp_path), persist=persist)
+        chosen = replace(settings(tmp_path), keep=keep_for)
         async with ssh_server(wrong) as (port, _), kept(), Fleet(chosen) as fleet:
             return (await fleet.open([reach(tmp_path, port)])).failures["n1"]
 
@@ -148,7 +148,7 @@ def test_nothing_is_kept_for_longer_than_was_asked_for(tmp_path: Path) -> None:
 
     async def main() -> None:
         async with ssh_server(wrong) as (port, _), kept(seconds=0.5) as task:
-            async with Fleet(replace(settings(tmp_path), persist=0.3)) as fleet:
+            async with Fleet(replace(settings(tmp_path), keep=0.3)) as fleet:
                 await fleet.open([reach(tmp_path, port)])
             async with asyncio.timeout(10):
                 await task

@@ -12,7 +12,17 @@ import time
 
 POINT = {}  # replaced by the controller's wrapper
 _LIST, _HIT, _USED = "/root/points", "/root/point-hit", "/root/point-used"
-_CHANGES = ("mkdir", "rename", "link", "unlink", "rmdir", "setxattr", "removexattr", "chmod")
+_CHANGES = (
+    "mkdir",
+    "rename",
+    "link",
+    "unlink",
+    "rmdir",
+    "setxattr",
+    "removexattr",
+    "chmod",
+    "kill",
+)
 _OPEN, _EXISTS = os.open, os.path.exists
 _count = [0]
 

@@ -14,12 +14,12 @@ __all__ = ["laptop"]
 
 
 @pytest.fixture(autouse=True)
-def persist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bed: Bed) -> Iterator[None]:
+def keeping(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bed: Bed) -> Iterator[None]:
     """Every command of the test keeps its connections; one keeper for each test."""
     run = tmp_path / "run"
     run.mkdir(mode=0o700)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(run))
-    monkeypatch.setenv("KADALU_PERSIST", "20")
+    monkeypatch.setenv("KADALU_KEEP_CONNECTIONS", "20")
     yield
     for keeper in keepers():
         os.kill(keeper, signal.SIGTERM)
@@ -64,7 +64,7 @@ def test_commands_after_the_first_log_in_nowhere(laptop: Workspace, clean: Bed) 
         lines = [line for line in said.splitlines() if command in line]
         assert len(lines) == 2 and lines[0].endswith("begins") and lines[1].endswith("done")
     # And who keeps no connections finds no lock.
-    laptop.ok("volume", "start", "v1", "--lock-timeout", "0", "--persist", "0")
+    laptop.ok("volume", "start", "v1", "--lock-timeout", "0", "--keep-connections", "0")
 
 
 def test_a_command_that_is_killed_gives_its_locks_back(laptop: Workspace, clean: Bed) -> None:
@@ -90,7 +90,7 @@ def test_a_node_that_was_reset_meanwhile_is_connected_anew(laptop: Workspace, cl
 
 
 def test_nothing_is_left_when_the_time_is_over(laptop: Workspace, clean: Bed) -> None:
-    laptop.ok("cluster", "status", "--persist", "2")
+    laptop.ok("cluster", "status", "--keep-connections", "2")
     assert keepers()
     assert workers(clean) == 3
     wait_until(lambda: not keepers(), 30, "the keeper ends")
