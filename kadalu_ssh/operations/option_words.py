@@ -6,7 +6,7 @@ from kadalu_ssh.model.errors import NodeError, Refused
 from kadalu_ssh.model.names import shown
 from kadalu_ssh.volgen.options import is_raw
 from kadalu_ssh.volgen.profiles import PROFILES
-from kadalu_ssh.volgen.values import kinds, why_not
+from kadalu_ssh.volgen.values import kinds, no_such, why_not
 
 _ELSEWHERE = {
     "nfs.": "kadalu serves no NFS: export a mount with NFS-Ganesha",
@@ -91,9 +91,10 @@ def elsewhere(key: str) -> str | None:
 
 
 def without(options: Mapping[str, str], keys: Sequence[str]) -> dict[str, str]:
-    """The options with `keys` taken out. Raises Refused for one that is not set."""
+    """The options with `keys` taken out; Raises Refused for one that nobody knows."""
     gone = [full_key(key) for key in keys]
-    unset = [NodeError(key, "is not set") for key in gone if key not in options]
-    if unset:
-        raise Refused("nothing was changed", nodes=unset)
+    unknown = [key for key in gone if key not in options and key not in kinds()]
+    if unknown:
+        wrong = [NodeError(key, elsewhere(key) or no_such(key)) for key in unknown]
+        raise Refused("there is nothing to reset; nothing was changed", nodes=wrong)
     return {key: value for key, value in options.items() if key not in gone}

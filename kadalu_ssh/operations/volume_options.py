@@ -31,6 +31,8 @@ from kadalu_ssh.volgen.options import value_of
 from kadalu_ssh.volgen.values import Kind, kinds, why_not
 
 _OURS = (".glusterfs", ".shard", ".trashcan", "lost+found")
+_OURS_TOO = ".glusterfs-anonymous-inode-"
+"""Where replicate volumes keep what lost its name while a copy was away (AFR; the volume's id)."""
 
 
 async def set_options(
@@ -111,7 +113,7 @@ async def _refuse_with_files(session: Session, volume: Volume) -> None:
     wrong = [*bad]
     for node, found in good.items():
         for path, seen in found["paths"].items():
-            files = [entry for entry in seen["entries"] if entry not in _OURS]
+            files = [e for e in seen["entries"] if e not in _OURS and _OURS_TOO not in e]
             if files:
                 wrong.append(session.error(node, f"{path} has {', '.join(files[:3])}"))
     if wrong:

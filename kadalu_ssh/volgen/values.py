@@ -63,12 +63,20 @@ def why_not(key: str, value: str) -> str | None:
     """What is wrong with an option as the user wrote it; None when it can be set."""
     kind = kinds().get(key)
     if kind is None:
-        close = get_close_matches(key, kinds(), 1)
-        return f"no such option{f'; did you mean {close[0]}?' if close else ''}"
+        return no_such(key)
     if not value or not value.isprintable():
         return f"it takes {kind.takes}"
     good = _CHECKS.get(kind.type, _anything)(kind, value)
     return None if good else f"{value!r} is none of what it takes: {kind.takes}"
+
+
+def no_such(key: str) -> str:
+    """What is said of a key that nobody knows: the one that was meant, also by its short name."""
+    close = get_close_matches(key, kinds(), 1)
+    if not close and "." not in key:
+        ends = {known.rpartition(".")[2]: known for known in kinds()}
+        close = [ends[end] for end in get_close_matches(key, ends, 1)]
+    return f"no such option{f'; did you mean {close[0]}?' if close else ''}"
 
 
 def number_of(key: str, value: str) -> int:

@@ -85,7 +85,8 @@ def test_all_that_is_wrong_is_told_and_nothing_is_changed(volume: Workspace, cle
     assert "1 to 3" in volume.refused("volume", "set", "v", "cluster.quorum-count", "4")
     assert "has no value" in volume.refused("volume", "set", "v", "network.ping-timeout")
     assert "--force" in volume.refused("volume", "set", "v", "cluster/replicate.x", "1")
-    assert "is not set" in volume.refused("volume", "reset", "v", "cluster.read-hash-mode")
+    assert "did you mean" in volume.refused("volume", "reset", "v", "cluster.read-hash-mod")
+    assert "nothing had to be" in volume.ok("volume", "reset", "v", "cluster.read-hash-mode")
     assert "short for several" in volume.refused("volume", "set", "v", "event-threads", "2")
     shown = volume.ok("volume", "set", "v", "ping-timeout", "33", "--dry-run")
     assert "+    option ping-timeout 33" in shown and shown.endswith("Nothing was changed.\n")
@@ -93,6 +94,9 @@ def test_all_that_is_wrong_is_told_and_nothing_is_changed(volume: Workspace, cle
 
 
 def test_sharding_is_not_turned_off_under_files(volume: Workspace, clean: Bed) -> None:
+    volume.ok("volume", "set", "v", "features.shard", "on")
+    clean.sh(CLIENT, "rm -rf /mnt/v/*")
+    volume.ok("volume", "set", "v", "features.shard", "off")
     volume.ok("volume", "set", "v", "features.shard", "on")
     clean.sh(CLIENT, "echo x > /mnt/v/file")
     told = volume.refused("volume", "set", "v", "features.shard", "off")

@@ -58,10 +58,12 @@ def test_every_profile_holds_only_what_can_be_set() -> None:
     assert wrong == []
 
 
-def test_reset_wants_what_is_set() -> None:
+def test_reset_wants_what_can_be_set() -> None:
     assert without({"auth.allow": "a", "x.y": "1"}, ["x.y"]) == {"auth.allow": "a"}
-    with pytest.raises(Refused, match="nothing was changed"):
-        without({}, [full_key("ping-timeout")])
+    assert without({"auth.allow": "a"}, ["ping-timeout"]) == {"auth.allow": "a"}
+    with pytest.raises(Refused, match="nothing was changed") as told:
+        without({}, [full_key("ping-timeoutt")])
+    assert told.value.nodes[0].reason == "no such option; did you mean network.ping-timeout?"
 
 
 @pytest.mark.parametrize(
