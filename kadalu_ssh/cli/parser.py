@@ -11,21 +11,26 @@ from kadalu_ssh import __version__
 from kadalu_ssh.cli.commands import ALIASES, COMMANDS, Arg, Command, arg, flag
 from kadalu_ssh.model.errors import Refused
 
+_ENDLESS = 1e9
 
-def at_least(kind: Callable[[str], float], least: float) -> Callable[[str], float]:
-    """An argparse type: a number that is neither too small nor infinite."""
+
+def at_least(
+    kind: Callable[[str], float], least: float, most: float = _ENDLESS
+) -> Callable[[str], float]:
+    """An argparse type: a number that is neither too small nor too large."""
+    limits = f"{least:g} or more" if most == _ENDLESS else f"{least:g} to {most:g}"
 
     def number(text: str) -> float:
         value = kind(text)
-        if not least <= value < _ENDLESS:
-            raise argparse.ArgumentTypeError(f"has to be {least:g} or more, and not {text}")
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"has to be {limits}, and not {text}")
         return value
 
     return number
 
 
-_ENDLESS = 1e9
 _COUNT, _SECONDS = at_least(int, 1), at_least(float, 0.1)
+KEEP_SECONDS = at_least(float, 0, 3600)
 
 GLOBALS: tuple[Arg, ...] = (
     arg("-C", "--workspace", type=Path, metavar="DIR", help="where inventory.yml and state/ are"),
@@ -35,7 +40,7 @@ GLOBALS: tuple[Arg, ...] = (
     arg("--timeout", type=_SECONDS, metavar="SECONDS", help="to wait for a connection (10)"),
     arg("--lock-timeout", type=at_least(float, 0), metavar="SECONDS",
         help="to wait for the lock (30)"),
-    arg("--keep-connections", type=at_least(float, 0), metavar="SECONDS",
+    arg("--keep-connections", type=KEEP_SECONDS, metavar="SECONDS",
         help="keep connections for the next command (0: no)"),
     arg("--host-key-checking", choices=("strict", "accept-new", "off"), help="(accept-new)"),
     flag("--ask-pass", "ask for the SSH password of hosts whose inventory has none"),

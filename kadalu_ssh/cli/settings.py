@@ -1,10 +1,12 @@
 """The global flags and the environment, resolved."""
 
 import os
+from argparse import ArgumentTypeError
 from typing import Any
 
 from kadalu_ssh.cli.commands import Command
 from kadalu_ssh.cli.log import redacted
+from kadalu_ssh.cli.parser import KEEP_SECONDS
 from kadalu_ssh.cli.passwords import passwords_of
 from kadalu_ssh.cli.workspace import workspace_of
 from kadalu_ssh.model.errors import Refused
@@ -15,7 +17,6 @@ _PLAIN = (
     "dry_run",
 )  # fmt: skip
 _COMMAND_CHARACTERS = 500
-_ENDLESS = 1e9
 
 
 def agrees(args: dict[str, Any]) -> bool:
@@ -43,12 +44,9 @@ def settings_of(command: Command, args: dict[str, Any], words: list[str]) -> Set
 
 
 def _kept_seconds() -> float:
-    """Seconds, from the environment."""
+    """From the environment."""
     text = os.environ.get("KADALU_KEEP_CONNECTIONS") or "0"
     try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds < _ENDLESS:
-        raise Refused(f"KADALU_KEEP_CONNECTIONS is {text!a}, and not a number of seconds")
-    return seconds
+        return KEEP_SECONDS(text)
+    except (ValueError, ArgumentTypeError) as error:
+        raise Refused(f"KADALU_KEEP_CONNECTIONS: {error}") from error

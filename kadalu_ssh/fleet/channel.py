@@ -44,6 +44,8 @@ class FleetChannel:
         self._stats = stats
         self._ids = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Json]] = {}
+        self._unanswered: set[int] = set()
+        """Calls that the worker has yet to answer, also those that nobody waits for any more."""
         self._events: dict[int, Callable[[Json], None]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._heard = time.monotonic()
@@ -96,7 +98,8 @@ class FleetChannel:
         """Say bye; the worker ends and lets its locks go. `result`: for the host's journal."""
         if not self.lost:
             with suppress(OSError, ChannelLost):
-                self._send({"bye": (result or "ended")[:_BYE_CHARACTERS]})
+                said = (result or "ended")[:_BYE_CHARACTERS]
+                self._send({"bye": said, "busy": bool(self._unanswered)})
                 # sshd drops what it has not passed on when the connection goes.
                 if result or self.pipe.stays:
                     await self.pipe.ended()
@@ -117,6 +120,7 @@ class FleetChannel:
         number = next(self._ids)
         future: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
         self._waiting[number] = future
+        self._unanswered.add(number)
         if on_event:
             self._events[number] = on_event
         self._stats.round_trips += 1
@@ -156,7 +160,9 @@ class FleetChannel:
         if "event" in message:
             if callback := self._events.get(number):
                 callback(message["event"])
-        elif (future := self._waiting.get(number)) and not future.done():
+            return
+        self._unanswered.discard(number)
+        if (future := self._waiting.get(number)) and not future.done():
             future.set_result(message)
 
     async def _beat(self) -> None:

@@ -56,6 +56,9 @@ class Fleet:
         trace: TracebackType | None,
     ) -> None:  # fmt: skip
         await asyncio.gather(*(channel.close(self.result) for channel in self._channels))
+        await self.close_bastions()
+
+    async def close_bastions(self) -> None:
         if self._connector:
             await self._connector.close()
 
@@ -101,10 +104,14 @@ class Fleet:
             pipe, there = await self._keeping.worker(reach, self.settings)
         except NoKeeper:
             return None
+        channel = FleetChannel(reach.name, pipe, self.stats)
+        try:
+            await channel.take_over(LOGIN_TIMEOUT)
+        except ConnectError:  # the keeper ended just now
+            await pipe.close()
+            return None
         self.stats.connections += not there
         self.stats.execs += not there
-        channel = FleetChannel(reach.name, pipe, self.stats)
-        await channel.take_over(LOGIN_TIMEOUT)
         return channel
 
     async def _open_local(self, reach: Reach, modules: bool) -> FleetChannel:

@@ -14,6 +14,7 @@ import socket
 import struct
 import sys
 import time
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from kadalu_ssh.fleet.payload import MAGIC
 from kadalu_ssh.fleet.settings import ConnectError, FleetSettings
 from kadalu_ssh.model.channel import Json
 
+_BYE = b'{"bye"'
 _LOOK_SECONDS = 1.0
 _HELLO_SECONDS = 5.0
 _FIRST_SECONDS = 5.0
@@ -34,7 +36,8 @@ _FIRST_SECONDS = 5.0
 class Kept:
     """A worker, lent to a command or idle."""
 
-    def __init__(self, channel: FleetChannel) -> None:
+    def __init__(self, channel: FleetChannel, fleet: Fleet) -> None:
+        self.fleet = fleet
         self.pipe = channel.pipe
         self.hello = channel.hello
         self.lost = False
@@ -76,20 +79,26 @@ class Kept:
         return not self.lost
 
     async def lend(self, reader: FrameReader, writer: asyncio.StreamWriter) -> None:
-        """Until the command says bye. It is lost when the command goes without a word."""
+        """Until the command says bye. It is lost when the command goes without a word, or leaves
+        calls behind: the worker must not begin with those.
+        """
         writer.write(MAGIC + packed({"hello": self.hello}))
         self._borrower = writer
         try:
-            while True:
-                frame = await reader.frame()
-                if frame[5:11] == b'{"bye"':
-                    break
+            while not (frame := await reader.frame()).startswith(_BYE, 5):
                 self.pipe.write(frame)
         except (EOFError, OSError):
             self.lost = True
-        self._borrower = None
-        if not self.lost:
-            await self.greet(unpacked(frame)["bye"])
+            return
+        finally:
+            self._borrower = None
+        said = unpacked(frame)
+        if said["busy"]:
+            self.lost = True
+            self.pipe.write(frame)
+            await self.pipe.ended()
+        else:
+            await self.greet(said["bye"])
 
     def beat(self, now: float) -> None:
         """An idle one hears of us, and is given up when it says nothing."""
@@ -101,9 +110,8 @@ class Kept:
                 self.pipe.write(packed({"heartbeat": 1}))
 
     async def close(self) -> None:
+        """The worker ends with its stdin; what the command said last is in the journal."""
         self._pump.cancel()
-        with suppress(OSError):
-            self.pipe.write(packed({"bye": "ended"}))
         await self.pipe.close()
 
 
@@ -115,6 +123,8 @@ class Keeper:
         self._busy = 0
         self._opening: dict[FleetSettings, tuple[Fleet, int]] = {}
         """For hosts that are opened at the same time, so that keys are read once; how many are."""
+        self._users: Counter[Fleet] = Counter()
+        """Workers whose connection may lead through a bastion of that fleet."""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One command's use of one host."""
@@ -136,7 +146,7 @@ class Keeper:
         there = kept is not None and await kept.greet()
         if kept is None or not there:
             if kept:
-                await kept.close()
+                await self._give_up(kept)
             try:
                 kept = await self._open(request)
             except ConnectError as error:
@@ -147,7 +157,7 @@ class Keeper:
         await kept.lend(FrameReader(reader), writer)
         kept.until = time.monotonic() + request["keep"]
         if kept.lost or key in self._idle:
-            await kept.close()
+            await self._give_up(kept)
         else:
             self._idle[key] = kept
 
@@ -163,27 +173,48 @@ class Keeper:
                 self._opening[settings] = fleet, others - 1
         if reach.name in opened.failures:
             failure = opened.failures[reach.name]
+            await self._let_go(fleet)
             raise ConnectError(failure.kind, failure.reason)
-        return Kept(opened.channels[reach.name])
+        self._users[fleet] += 1
+        return Kept(opened.channels[reach.name], fleet)
+
+    async def _give_up(self, kept: Kept) -> None:
+        await kept.close()
+        self._users[kept.fleet] -= 1
+        await self._let_go(kept.fleet)
+
+    async def _let_go(self, fleet: Fleet) -> None:
+        """Close its bastions, when nobody is connected through them any more."""
+        opening = any(one is fleet for one, _ in self._opening.values())
+        if not self._users[fleet] and not opening:
+            del self._users[fleet]
+            await fleet.close_bastions()
 
     async def watch(self) -> None:
         """Returns when nothing is kept any more."""
         while self._idle or self._busy:
             await asyncio.sleep(_LOOK_SECONDS)
-            now = time.monotonic()
-            for key, kept in list(self._idle.items()):
-                kept.beat(now)
-                if kept.lost or now > kept.until:
-                    del self._idle[key]
-                    await kept.close()
+            await self._give_up_old(time.monotonic())
+
+    async def _give_up_old(self, now: float) -> None:
+        for kept in self._idle.values():
+            kept.beat(now)
+        old = {k: kept for k, kept in self._idle.items() if kept.lost or now > kept.until}
+        for key in old:  # at once: while they are closed, a command may come for another
+            del self._idle[key]
+        await asyncio.gather(*map(self._give_up, old.values()))
 
     async def close(self) -> None:
         await asyncio.gather(*(kept.close() for kept in self._idle.values()))
 
 
 def _peer(writer: asyncio.StreamWriter) -> int:
-    """The user at the other end of the socket."""
+    """The user at the other end of the socket; elsewhere than on Linux its directory keeps others
+    out, and nothing else.
+    """
     connection = writer.get_extra_info("socket")
+    if not hasattr(socket, "SO_PEERCRED"):
+        return os.getuid()
     size = struct.calcsize("3i")
     found = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
     return int(struct.unpack("3i", found)[1])

@@ -17,12 +17,14 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from kadalu_ssh.fleet.settings import ConnectError, FleetSettings
+from kadalu_ssh.fleet.settings import LOGIN_TIMEOUT, ConnectError, FleetSettings
 from kadalu_ssh.model.channel import Json
 from kadalu_ssh.model.reach import Reach
 from kadalu_ssh.model.secret import Secret
 
 _START_SECONDS = 5.0
+_LOGIN_SECONDS = 2 * LOGIN_TIMEOUT
+"""For a login, and for Python to start; what the keeper waits for a host itself is less."""
 _RETRY_SECONDS = 0.01
 _RETRIES = 50
 """Before it is started once more: one that just ends may have been in the way."""
@@ -100,14 +102,15 @@ def _who_and_what() -> str:
 
 
 class NoKeeper(Exception):
-    """None could be started: the host is connected as without it."""
+    """There is none that works: the host is connected as without it."""
 
 
 class Keeping:
-    """The keeper, as one command knows it: started at most once."""
+    """The keeper, as one command knows it. One that does not work is not tried again."""
 
     def __init__(self) -> None:
         self._starting = asyncio.Lock()
+        self._broken = False
 
     async def worker(self, reach: Reach, settings: FleetSettings) -> tuple[KeptPipe, bool]:
         """A worker on a host, and whether it was there already. Raises ConnectError, NoKeeper."""
@@ -118,8 +121,10 @@ class Keeping:
         pipe = KeptPipe(reader, writer)
         writer.write(json.dumps(request(reach, settings)).encode() + b"\n")
         try:
-            answer: Json = json.loads(await reader.readline())
-        except (OSError, ValueError):
+            async with asyncio.timeout(settings.connect_timeout + _LOGIN_SECONDS):
+                answer: Json = json.loads(await reader.readline())
+        except (OSError, ValueError, TimeoutError):
+            self._broken = True
             await pipe.close()
             raise NoKeeper from None
         if "failure" in answer:
@@ -129,13 +134,22 @@ class Keeping:
 
     async def _dial(self, path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         async with self._starting:
-            for tries in range(int(_START_SECONDS / _RETRY_SECONDS)):
-                with suppress(FileNotFoundError, ConnectionRefusedError):
-                    return await asyncio.open_unix_connection(path)
-                if tries % _RETRIES == 0:
-                    start_keeper(path)
-                await asyncio.sleep(_RETRY_SECONDS)
+            if not self._broken:
+                with suppress(OSError):
+                    return await _dial(path)
+            self._broken = True
         raise NoKeeper
+
+
+async def _dial(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Raises OSError when there is none, and none can be started."""
+    for tries in range(int(_START_SECONDS / _RETRY_SECONDS)):
+        with suppress(FileNotFoundError, ConnectionRefusedError):
+            return await asyncio.open_unix_connection(path)
+        if tries % _RETRIES == 0:
+            start_keeper(path)
+        await asyncio.sleep(_RETRY_SECONDS)
+    raise TimeoutError
 
 
 def start_keeper(path: Path) -> None:

@@ -72,10 +72,11 @@ def _plan(job, item):
 
 def _carry_out(job, plans):
     complaints = _call_systemd(job, plans)
+    deaf = systemd.signal_all(job.ctx, "HUP", [plan.state for plan in plans if plan.reload])
     # What reads its files again is as it was before: there is nothing to look at.
     states = systemd.show(job.ctx, [plan.name for plan in plans if plan.words() != "reload"])
     for plan in plans:
-        reason = plan.failure(states.get(plan.name, plan.state), complaints)
+        reason = plan.failure(states.get(plan.name, plan.state), complaints) or deaf.get(plan.name)
         if reason is None:
             if plan.start or plan.stop or plan.restart or plan.reload:
                 job.ledger.pending.pop(plan.name, None)
@@ -95,8 +96,6 @@ def _call_systemd(job, plans):
         reload_if_needed(job)
     job.reload_needed = False
     done = [systemd.do(job.ctx, verb, units, options) for verb, units, options in calls]
-    # Not `reload`: mount units have none. GlusterFS reads its volfile again at this signal.
-    done.append(systemd.signal_all(job.ctx, "HUP", [p.state for p in plans if p.reload]))
     return [complaint for complaint in done if complaint]
 
 

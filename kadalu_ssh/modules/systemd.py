@@ -85,19 +85,25 @@ _HIERARCHIES = ("/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/sys/fs/cgroup/syst
 
 def signal_all(ctx, name, states):
     """Send a signal to all processes of units, as `systemctl kill` does, which is asked where we
-    cannot see them ourselves: it takes ten times as long. Returns its complaint, or nothing.
+    cannot see them ourselves: it takes ten times as long. Returns its complaints, by unit.
     """
-    unseen = []
+    failed = {}
     for state in states:
-        processes = _processes(state.get("ControlGroup"))
-        for process in processes:
-            try:
-                os.kill(process, getattr(signal, "SIG" + name))
-            except ProcessLookupError:
-                pass  # it ends just now
-        if not processes:
-            unseen.append(state["Id"])
-    return do(ctx, "kill", unseen, ("--signal=" + name,))
+        if not _signalled(_processes(state.get("ControlGroup")), getattr(signal, "SIG" + name)):
+            failed[state["Id"]] = do(ctx, "kill", [state["Id"]], ("--signal=" + name,))
+    return {unit: complaint for unit, complaint in failed.items() if complaint}
+
+
+def _signalled(processes, number):
+    """Whether one at least was there to be told."""
+    told = 0
+    for process in processes:
+        try:
+            os.kill(process, number)
+            told += 1
+        except ProcessLookupError:
+            pass  # it ends just now
+    return told > 0
 
 
 def _processes(group):
@@ -105,7 +111,8 @@ def _processes(group):
     for top in _HIERARCHIES if group else ():
         try:
             with open("%s%s/cgroup.procs" % (top, group)) as file:
-                return [int(line) for line in file]
+                # One of another namespace shows as 0.
+                return [int(line) for line in file if int(line) > 0]
         except OSError:
             continue
     return []

@@ -12,7 +12,9 @@ import pytest
 
 from kadalu_ssh.fleet import Fleet, FleetChannel, Opened
 from kadalu_ssh.fleet import keeper as keeper_module
-from kadalu_ssh.fleet.keeper import keep
+from kadalu_ssh.fleet import kept as kept_module
+from kadalu_ssh.fleet.frames import packed
+from kadalu_ssh.fleet.keeper import Keeper, keep
 from kadalu_ssh.fleet.kept import socket_path
 from kadalu_ssh.model.channel import ChannelLost
 from tests.ssh.server import Misbehaviour, ssh_server
@@ -119,6 +121,92 @@ def test_a_connection_that_ended_meanwhile_is_made_anew(tmp_path: Path) -> None:
 
     asyncio.run(main())
     assert wrong.connections == 2
+
+
+def test_calls_that_a_command_left_behind_are_not_begun(tmp_path: Path) -> None:
+    """Interrupted, as by ctrl-C: what runs is ended, what waits never begins."""
+    wrong = Misbehaviour()
+    mark = tmp_path / "begun"
+    program = f"import time; open({str(mark)!r}, 'a').write('x'); time.sleep(0.5)"
+
+    async def main() -> None:
+        async with ssh_server(wrong) as (port, _), kept():
+
+            async def leave(channel: FleetChannel) -> None:
+                await teach(channel, "slow", f"def run(params, ctx):\n    {program}\n")
+                calls = [asyncio.create_task(channel.call("slow", {})) for _ in range(3)]
+                while not mark.exists():  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+                for call in calls:
+                    call.cancel()
+
+            await command(tmp_path, port, leave)
+            await command(tmp_path, port)
+            await asyncio.sleep(1.2)  # for calls that must not come
+
+    asyncio.run(main())
+    assert mark.read_text() == "x"
+    assert wrong.connections == 2
+
+
+async def teach(channel: FleetChannel, name: str, source: str) -> None:
+    """One more module for the worker."""
+    channel.pipe.write(packed({"modules": {name: source}}))
+
+
+def test_one_that_is_taken_while_another_is_given_up() -> None:
+    keeper = Keeper()
+
+    class Old:
+        lost, until, fleet = False, 0.0, Fleet(settings(Path()))
+
+        def beat(self, now: float) -> None: ...
+
+        async def close(self) -> None:
+            keeper._idle.pop("b", None)  # a command comes meanwhile
+
+    keeper._idle = {"a": Old(), "b": Old()}  # type: ignore[dict-item]
+    asyncio.run(keeper._give_up_old(1.0))
+    assert keeper._idle == {}
+
+
+def test_a_keeper_that_says_nothing_is_gone_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_module, "_LOGIN_SECONDS", -4.8)
+    wrong = Misbehaviour()
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async def main() -> None:
+        path = socket_path()
+        assert path
+        server = await asyncio.start_unix_server(say_nothing, path)
+        async with ssh_server(wrong) as (port, _):
+            await command(tmp_path, port)
+        server.close()
+
+    asyncio.run(main())
+    assert wrong.connections == 1
+
+
+def test_a_keeper_that_cannot_start_is_not_waited_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_module, "_START_SECONDS", 0.3)
+    started: list[Path] = []
+    monkeypatch.setattr(kept_module, "start_keeper", started.append)
+    wrong = Misbehaviour()
+
+    async def main() -> None:
+        chosen = replace(settings(tmp_path), keep=30.0)
+        async with ssh_server(wrong) as (port, _), Fleet(chosen) as fleet:
+            hosts = [replace(reach(tmp_path, port), name=f"n{n}") for n in range(4)]
+            assert len((await fleet.open(hosts)).channels) == 4
+
+    asyncio.run(main())
+    assert len(started) == 1
 
 
 def test_another_way_in_is_another_connection(tmp_path: Path) -> None:
