@@ -79,7 +79,9 @@ class Outcome:
     """The JSON document (plain types: sizes in bytes, times ISO 8601 UTC)."""
     changes: list[Change] = field(default_factory=list)
     pending: list[NodeError] = field(default_factory=list)
-    """Nodes that missed it, with the reason. They make the exit code 3."""
+    """Hosts that missed it, with the reason. They make the exit code 3, except clients that do not
+    answer: these never decide it.
+    """
     warnings: list[str] = field(default_factory=list)
     dry_run: bool = False
     exit_code: int = 0
@@ -87,7 +89,8 @@ class Outcome:
     def take(self, other: "Outcome") -> None:
         """Add what a further step of the same command did."""
         self.changes += other.changes
-        self.missed(n for n in other.pending if n not in self.pending)
+        self.pending += [n for n in other.pending if n not in self.pending]
+        self.exit_code = self.exit_code or other.exit_code
 
     def missed(self, nodes: Iterable[NodeError]) -> None:
         """Record nodes that are behind now."""

@@ -1,6 +1,7 @@
 """heal info: what waits to be healed, from glfsheal on one node of the volume."""
 
 import asyncio
+from itertools import count
 
 from kadalu_ssh.manifest import Paths
 from kadalu_ssh.model.channel import Json
@@ -13,6 +14,7 @@ from kadalu_ssh.operations.recognise import notices
 from kadalu_ssh.operations.session import Session, open_session
 
 _WATCH_SECONDS = 2.0
+_TELL_EVERY = 5
 
 
 async def info(ctx: Context, *, volume: str, summary: bool = False, watch: bool = False) -> Outcome:
@@ -36,7 +38,12 @@ async def info(ctx: Context, *, volume: str, summary: bool = False, watch: bool 
 
 
 async def _until_healed(session: Session, volume: Volume) -> None:
-    while True:
+    """The daemons are told to look now and then: after a crawl that met an error, or found a copy
+    that had just been made, they would wait for ten minutes.
+    """
+    for number in count():
+        if number % _TELL_EVERY == 0:
+            await launch_heal(session, volume)
         bricks = (await _ask(session, volume, "summary"))["bricks"]
         waiting = sum(max(0, (b["count"] or 0) - (b["split_brain"] or 0)) for b in bricks)
         away = sum(b["count"] is None for b in bricks)

@@ -47,9 +47,12 @@ async def _replace_all(
 ) -> None:  # fmt: skip
     for number, (volume, path) in enumerate(jobs):
         ctx.reporter.progress("", f"{volume}: {old}:{path} → {new}:{path}")
+        # The next one of a volume is refused while the one before is being healed.
+        more = any(later == volume for later, _ in jobs[number + 1 :])
+        flags_now = {**flags, "wait": flags["wait"] or more}
         try:
             done = await replace_unit(
-                ctx, volume=volume, old=f"{old}:{path}", new=f"{new}:{path}", **flags
+                ctx, volume=volume, old=f"{old}:{path}", new=f"{new}:{path}", **flags_now
             )
         except KadaluError as error:
             if not number:

@@ -1,7 +1,7 @@
 """The path of a mutating command: lock, compare, settle, check, intent, phases, commit."""
 
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager, nullcontext
 
 import msgspec
@@ -66,7 +66,8 @@ class Transaction:
         report = await self._run(phases, task, env)
         self.restarts = report.restarts
         unsaved = await self._commit(settled(env.new, phases, report))
-        return outcome_of(report, [*self._absent(phases), *unsaved])
+        clients = set() if task.operation.startswith("client.") else self._client_hosts()
+        return outcome_of(report, [*self._absent(phases), *unsaved], clients)
 
     async def give_back(self, new: Document) -> Outcome:
         """Release the hosts that `new`, which is committed, has given up.
@@ -161,6 +162,10 @@ class Transaction:
         if self.quorum.members:
             await self._commit(past(task, self.document, back))
 
+    def _client_hosts(self) -> set[str]:
+        """Names of hosts that are no nodes."""
+        return {host.name for host in self.document.hosts}
+
     def _absent(self, phases: Iterable[Phase]) -> list[NodeError]:
         failures = self.session.failures
         return [failures[host] for host in all_hosts(phases) if host in failures]
@@ -227,9 +232,15 @@ async def reconnect_lost(session: Session, hosts: Iterable[str]) -> None:
     await session.connect(lost)
 
 
-def outcome_of(report: Report, absent: Iterable[NodeError]) -> Outcome:
+def outcome_of(
+    report: Report, absent: Iterable[NodeError], clients: Collection[str] = ()
+) -> Outcome:
+    """`clients`: hosts that do not decide the exit code when they do not answer."""
     outcome = Outcome(changes=report.changes)
-    outcome.missed(dict.fromkeys([*absent, *report.failed, *report.unknown]))
+    silent = [n for n in dict.fromkeys([*absent, *report.unknown]) if n.name in clients]
+    everyone = dict.fromkeys([*absent, *report.failed, *report.unknown])
+    outcome.missed(node for node in everyone if node not in silent)
+    outcome.pending += silent
     return outcome
 
 

@@ -29,9 +29,15 @@ async def upgrade(
     if ctx.settings.dry_run:
         outcome.changes = [_planned(node, found[node.name]) for node in nodes]
         outcome.summary = "Nothing was upgraded."
+        done = []
     else:
-        await _roll(ctx, outcome, nodes, found, command)
-    outcome.data = {"nodes": [{"name": n.name, "upgraded": found[n.name]} for n in nodes]}
+        done = await _roll(ctx, outcome, nodes, found, command)
+    outcome.data = {
+        "nodes": [
+            {"name": n.name, "upgraded": found[n.name] if n in done else [], "found": found[n.name]}
+            for n in nodes
+        ]
+    }
     return outcome
 
 
@@ -64,7 +70,8 @@ async def _look(ctx: Context, nodes: Sequence[Node], command: str | None) -> dic
 async def _roll(
     ctx: Context, outcome: Outcome, nodes: Sequence[Node], found: dict[str, list[str]],
     command: str | None,
-) -> None:  # fmt: skip
+) -> list[Node]:  # fmt: skip
+    """Returns those that were upgraded: all, unless one did not get well again."""
     # One that an earlier try has left in maintenance comes first: no other may rest beside it.
     todo = sorted((n for n in nodes if found[n.name]), key=lambda n: not n.resting)
     for number, node in enumerate(todo):
@@ -73,10 +80,14 @@ async def _roll(
             outcome.take(await _one(ctx, node, command))
         except KadaluError as error:
             raise _stopped(ctx, todo, number, error) from error
-        if outcome.pending:
+        if outcome.pending and (left := todo[number + 1 :]):
+            names = ", ".join(n.name for n in left)
+            outcome.warnings.append(f"not begun: {names}; the same command goes on with them")
+            todo = todo[: number + 1]
             break
     done = ", ".join(node.name for node in todo) or "none: there is nothing to upgrade"
     outcome.summary = f"Upgraded: {done}."
+    return todo
 
 
 def _stopped(ctx: Context, todo: Sequence[Node], number: int, error: KadaluError) -> Failed:

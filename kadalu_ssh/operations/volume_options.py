@@ -172,5 +172,6 @@ async def list_options(ctx: Context, *, pattern: str | None = None) -> Outcome:
 def _kind_row(kind: Kind) -> Json:
     return {
         "key": kind.key, "type": kind.type, "takes": kind.takes, "default": kind.default,
+        "min": kind.min, "max": kind.max, "values": list(kind.values),
         "graphs": list(kind.graphs), "releases": list(kind.releases),
     }  # fmt: skip

@@ -12,6 +12,8 @@ from fnmatch import fnmatchcase
 from functools import cache
 from typing import NamedTuple
 
+from kadalu_ssh.model.sizes import format_size
+
 BOOLEANS = ("on", "off", "yes", "no", "true", "false", "enable", "disable", "1", "0")
 _UNITS = {"": 1, "B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30, "TB": 1 << 40, "PB": 1 << 50}
 _SECONDS = {
@@ -39,8 +41,9 @@ class Kind(NamedTuple):
         if self.values:
             return f"one of {', '.join(self.values)}"
         words = _WORDS.get(self.type, "text")
-        low = "" if self.min is None else f" from {self.min}"
-        high = "" if self.max is None else f" to {self.max}"
+        shown = format_size if self.type == "SIZET" else str
+        low = "" if self.min is None else f" from {shown(self.min)}"
+        high = "" if self.max is None else f" to {shown(self.max)}"
         return f"{words}{low}{high}"
 
 

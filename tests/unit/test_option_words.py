@@ -106,3 +106,14 @@ def test_warnings_and_sharding() -> None:
     assert loses_files({"features.shard": "on"}, {"features.shard": "off"})
     assert loses_files({"features.shard": "yes"}, {})
     assert not loses_files({}, {"features.shard": "on"})
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["debug.trace", "delay-gen.enable", "features.signer-threads", "features.cloudsync",
+     "config.memory-accounting", "features.s3plugin-keyid", "features.show-snapshot-directory"],
+)  # fmt: skip
+def test_what_only_glusterd_could_do_is_told_as_such(key: str) -> None:
+    with pytest.raises(Refused) as told:
+        options_of([key, "on"], False)
+    assert "no such option" not in told.value.nodes[0].reason
