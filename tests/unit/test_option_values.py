@@ -43,7 +43,7 @@ def test_bad_values(key: str, value: str) -> None:
 
 
 def test_what_it_takes_is_said() -> None:
-    assert "from 4194304" in str(why_not("performance.cache-size", "1"))
+    assert "from 4.0 MiB" in str(why_not("performance.cache-size", "1"))
     assert "none, auto, fixed" in str(why_not("cluster.quorum-type", "x"))
     assert "did you mean performance.cache-size?" in str(why_not("performance.cachesize", "1MB"))
 
