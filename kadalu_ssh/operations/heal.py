@@ -1,6 +1,7 @@
 """heal info: what waits to be healed, from glfsheal on one node of the volume."""
 
 import asyncio
+import time
 from itertools import count
 
 from kadalu_ssh.manifest import Paths
@@ -15,6 +16,8 @@ from kadalu_ssh.operations.session import Session, open_session
 
 _WATCH_SECONDS = 2.0
 _TELL_EVERY = 5
+_MOMENT = 6.0
+_LOOK_SECONDS = 0.5
 
 
 async def info(ctx: Context, *, volume: str, summary: bool = False, watch: bool = False) -> Outcome:
@@ -68,6 +71,15 @@ async def pending_heals(session: Session, volume: Volume) -> int | None:
     """How many entries of a volume wait to be healed; None when a unit could not be asked."""
     counts = [brick["count"] for brick in (await _ask(session, volume, "summary"))["bricks"]]
     return None if None in counts else sum(counts)
+
+
+async def lasting_heals(session: Session, volume: Volume) -> int | None:
+    """As pending_heals, of what stays for longer than a moment: under writers some come and go."""
+    end = time.monotonic() + _MOMENT
+    while (waiting := await pending_heals(session, volume)) and time.monotonic() < end:
+        session.ctx.reporter.progress("", f"waiting: {waiting} entries wait to be healed")
+        await asyncio.sleep(_LOOK_SECONDS)
+    return waiting
 
 
 async def start(ctx: Context, *, volume: str, full: bool = False) -> Outcome:

@@ -10,7 +10,7 @@ from kadalu_ssh.model.names import split_node
 from kadalu_ssh.model.records import Document, Group, Node, Slot, Volume
 from kadalu_ssh.operations.connected import clients_of, connected
 from kadalu_ssh.operations.context import Context, Outcome
-from kadalu_ssh.operations.heal import pending_heals
+from kadalu_ssh.operations.heal import lasting_heals
 from kadalu_ssh.operations.health import write_quorum
 from kadalu_ssh.operations.node import find_node
 from kadalu_ssh.operations.phases import Env
@@ -124,7 +124,7 @@ def _lost(
 async def _late(session: Session, volume: Volume, node: Node) -> list[str]:
     """What waits for this node's units: heals, and clients that have no other unit of a group."""
     reasons = []
-    waiting = await pending_heals(session, volume)
+    waiting = await lasting_heals(session, volume)
     if waiting is None:
         reasons.append("whether entries wait to be healed is unknown: a unit does not answer")
     elif waiting:

@@ -2,7 +2,7 @@
 
 from kadalu_ssh.model.errors import Refused
 from kadalu_ssh.model.records import Volume
-from kadalu_ssh.operations.heal import pending_heals
+from kadalu_ssh.operations.heal import lasting_heals
 from kadalu_ssh.operations.plans import volume_nodes
 from kadalu_ssh.operations.session import Session
 from kadalu_ssh.operations.volume_state import observe_in
@@ -27,7 +27,7 @@ async def refuse_unready(session: Session, volume: Volume, what: str) -> None:
             f"{what}: not all of its storage units are up: {names}",
             hint=f"why: kadalu volume status {volume.name}",
         )
-    if volume.heals and (waiting := await pending_heals(session, volume)) != 0:
+    if volume.heals and (waiting := await lasting_heals(session, volume)) != 0:
         raise Refused(
             f"{what}: {waiting if waiting else 'an unknown number of'} entries wait to be healed",
             hint=f"wait for them: kadalu heal info {volume.name} --watch",

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from kadalu_ssh.model.errors import NodeError, Refused
 from kadalu_ssh.model.records import Group, Slot, Volume
 from kadalu_ssh.operations.connected import connected
-from kadalu_ssh.operations.heal import pending_heals
+from kadalu_ssh.operations.heal import lasting_heals
 from kadalu_ssh.operations.rebalance_view import refuse_running
 from kadalu_ssh.operations.session import Session
 from kadalu_ssh.operations.volume import addresses_of
@@ -40,7 +40,7 @@ async def refuse_unfit(
     await _refuse_hidden(session, volume, slot, what)
     up = {unit for unit, alive in state.up.items() if alive and unit != slot.unit.id}
     _refuse_last(session, volume, group, up, what)
-    if state.up.get(slot.unit.id) and (waiting := await pending_heals(session, volume)) != 0:
+    if state.up.get(slot.unit.id) and (waiting := await lasting_heals(session, volume)) != 0:
         raise Refused(
             f"{what}: {waiting if waiting else 'an unknown number of'} entries wait to be healed, "
             "and it may have the only good copy of some",

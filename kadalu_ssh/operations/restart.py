@@ -94,9 +94,11 @@ async def until_whole(env: Env, bricks: Needed) -> list[Left]:
 
     Returns those that were not, after some minutes, and why.
     """
-    left = []
+    left: list[Left] = []
     for brick in _bricks(env.new, bricks):
-        if reason := await _until_healed(env, brick):
+        # A unit that did not come back for one volume is not waited for again for the next.
+        known = any(one.reason.startswith(_UNKNOWN) for one in left)
+        if reason := await _until_healed(env, brick, blind=0.0 if known else _BLIND):
             left.append(Left(brick.unit.node, brick.service, reason))
     return left
 
@@ -147,18 +149,21 @@ async def _why_not(env: Env, brick: _Brick) -> str | None:
     return await _until_healed(env, brick)
 
 
-async def _until_healed(env: Env, brick: _Brick) -> str | None:
-    """Wait until the unit serves and nothing waits to be healed; why not, at the limit."""
+async def _until_healed(env: Env, brick: _Brick, blind: float = _BLIND) -> str | None:
+    """Wait until the unit serves and nothing waits to be healed; why not, at the limit.
+
+    `blind`: seconds for others, who do not say how heals are.
+    """
     end = time.monotonic() + _PATIENCE
-    blind: float | None = None  # until when others, who do not say how heals are, are waited for
+    until: float | None = None
     while True:
         await reconnect_lost(env.session, [brick.unit.node])
         if brick.unit.node not in env.session.channels:
             return "its node does not answer any more"
         reason = await _unhealed(env, brick)
         now = time.monotonic()
-        blind = (blind or now + _BLIND) if (reason or "").startswith(_UNKNOWN) else None
-        if reason is None or now > min(end, blind or end):
+        until = (until or now + blind) if (reason or "").startswith(_UNKNOWN) else None
+        if reason is None or now > min(end, until or end):
             return reason
         env.session.ctx.reporter.progress("", f"waiting: {reason}")
         if brick.volume.heals:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.cluster.bed import CLIENT, SERVERS, Bed, Workspace, wait_until
-from tests.cluster.load import refute_errors, two_writers
+from tests.cluster.load import Load, refute_errors, two_writers
 
 S3 = SERVERS[:3]
 SUMS = "find . -path ./.glusterfs -prune -o -type f -print | sort | xargs sha256sum"
@@ -68,9 +68,12 @@ def test_a_unit_that_serves_goes_elsewhere_under_two_writers(data: Workspace, cl
 def test_a_dead_node_is_replaced_and_comes_back(data: Workspace, clean: Bed) -> None:
     clean.kill("server3")
     clean.sh(CLIENT, "echo missed >/mnt/v/missed")
+    loads = two_writers(clean, "/mnt/v", pause=0.05)
     run = data.run("volume", "replace-unit", "v", "server3:/data1/v", "server5:/data1/v",
                    "--wait", "--timeout", "3")  # fmt: skip
     assert run.code == 3 and "pending on: server3" in run.err, run.out + run.err
+    refute_errors(loads)
+    data.ok("heal", "info", "v", "--watch")
     units = [(s, "/data1/v") for s in ("server1", "server2", "server5")]
     assert alike(clean, "/mnt/v", *units)
     clean.start("server3")
@@ -88,7 +91,13 @@ def test_a_disk_that_was_changed_is_filled_anew(data: Workspace, clean: Bed) -> 
     brick = brick_of(clean, "server2", "/data1/v")
     clean.sh("server2", f"systemctl stop {brick}; rm -rf /data1/v; mkdir /data1/v")
     port = data.json("volume", "info", "v")["volumes"][0]["groups"][0]["units"][1]["port"]
-    data.ok("volume", "replace-unit", "v", place, place, "--wait")
+    loads = two_writers(clean, "/mnt/v", pause=0.05)
+    data.ok("volume", "replace-unit", "v", place, place)
+    for load in loads:
+        load.more(20)
+    refute_errors(loads)
+    data.ok("heal", "info", "v", "--watch")
+    wait_until(lambda: alike(clean, "/mnt/v", *((s, "/data1/v") for s in S3)), why="it is healed")
     assert alike(clean, "/mnt/v", *((s, "/data1/v") for s in S3))
     assert clean.ok("server2", f"ss -Hltn | grep -q ':{port} '"), "its port is the old one"
     data.ok("reconcile", "--check")
@@ -116,15 +125,19 @@ def test_arbiter_and_disperse(shared: Workspace, clean: Bed) -> None:
     for name in "ae":
         shared.ok("mount", name, f"{CLIENT}:/mnt/{name}")
         fill(clean, f"/mnt/{name}")
-    wanted = clean.sh(CLIENT, f"cd /mnt/e && {SUMS}")
+    loads = [Load(clean, f"/mnt/{name}/load", pause=0.1) for name in "ae"]
     for number in (3, 1):  # the arbiter, then a copy
         shared.ok("volume", "replace-unit", "a", f"server{number}:/data1/a",
                   f"server{number + 3}:/data1/a", "--wait")  # fmt: skip
+    refute_errors(loads[:1])
+    shared.ok("heal", "info", "a", "--watch")
     assert alike(clean, "/mnt/a", ("server4", "/data1/a"), ("server2", "/data1/a"))
-    assert (
-        clean.sh("server6", "find /data1/a -name f1 -not -path '*/.glusterfs/*' | wc -l") == "4\n"
-    )
-    shared.ok("volume", "replace-unit", "e", "server1:/data1/e", "server4:/data1/e", "--wait")
+    assert clean.sh("server6", "find /data1/a/a /data1/a/d -name f1 | wc -l") == "4\n"
+    shared.ok("volume", "replace-unit", "e", "server1:/data1/e", "server4:/data1/e")
+    refute_errors(loads[1:])
+    wanted = clean.sh(CLIENT, f"cd /mnt/e && {SUMS}")
+    shared.ok("heal", "info", "e", "--watch")
+    until_filled(shared, clean)
     clean.sh("server2", f"systemctl stop {brick_of(clean, 'server2', '/data1/e')}")
     wait_until(lambda: clean.sh(CLIENT, f"cd /mnt/e && {SUMS}", False) == wanted,
                why="the new part is one of the two that files are put together from")  # fmt: skip
@@ -132,6 +145,16 @@ def test_arbiter_and_disperse(shared: Workspace, clean: Bed) -> None:
     shared.ok("volume", "create", "p", "server1:/data1/p")
     told = shared.refused("volume", "replace-unit", "p", "server1:/data1/p", "server2:/data1/p")
     assert "has no copies" in told and "kadalu volume shrink p --group 1" in told
+
+
+def until_filled(laptop: Workspace, bed: Bed) -> None:
+    """Wait until the new part of the disperse volume has as many files as an old one."""
+    count = "find /data1/e -path '*/.glusterfs' -prune -o -type f -print | wc -l"
+    wait_until(
+        lambda: bed.sh("server4", count) == bed.sh("server2", count)
+        and not laptop.json("heal", "info", "e", "--summary")["total"],
+        120, "it is healed",
+    )  # fmt: skip
 
 
 def test_an_outdated_copy_is_only_kept_if_that_is_wanted(shared: Workspace, clean: Bed) -> None:
@@ -169,3 +192,25 @@ def test_a_whole_node_is_replaced(shared: Workspace, clean: Bed) -> None:
     clean.start("server6")
     shared.inventory([*SERVERS, CLIENT])
     shared.ok("reconcile")
+
+
+def test_a_node_that_serves_and_has_two_units_of_a_volume(workspace: Workspace, clean: Bed) -> None:
+    """The second is replaced when the first is healed, without being asked to wait."""
+    clean.wipe()
+    workspace.ok("cluster", "init", "prod", f"--nodes={','.join(SERVERS[:4])}")
+    paths = ("/data1/q", "/data2/q")
+    units = [f"{s}:{path}" for path in paths for s in S3]
+    workspace.ok("volume", "create", "q", "replica", "3", *units)
+    workspace.ok("mount", "q", f"{CLIENT}:/mnt/q")
+    load = Load(clean, "/mnt/q/load", pause=0.05)
+    workspace.ok("node", "replace", "server3", "server4")
+    load.more(20)
+    refute_errors([load])
+    workspace.ok("heal", "info", "q", "--watch")
+    for path in paths:
+        script = f"cd {path} && {SUMS}"
+        wait_until(
+            lambda script=script: clean.sh("server1", script) == clean.sh("server4", script),
+            why=f"{path} is healed",
+        )
+    assert "/q " not in clean.sh("server3", "cat /etc/systemd/system/kadalu-brick-* || true", False)

@@ -11,8 +11,8 @@ from tests.torture.runs import NODES, SCENARIOS, Stage
 
 QUICK = ("kill-controller", "kill-worker", "kill-node", "drop-connection")
 LONG = (
-    "expand", "rebalance", "rebalance-stop", "shrink", "replace", "node-replace", "rest",
-    "end-rest", "upgrade",
+    "expand", "rebalance", "fix-layout", "rebalance-stop", "shrink", "replace", "replace-same",
+    "node-replace", "rest", "end-rest", "upgrade",
 )  # fmt: skip
 SLOW = ("kill-sshd", "drop-packets", "pause-node")
 

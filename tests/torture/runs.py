@@ -31,8 +31,14 @@ class Scenario:
     words: list[str]
     before: list[list[str]] = field(default_factory=list)
     node: str = "server2"
+    damage: str = ""
+    """A script that the node suffers before the command."""
 
 
+LOST_DISK = """
+brick=$(basename $(grep -l ' /data2/t ' /etc/systemd/system/kadalu-brick-*))
+systemctl stop $brick; rm -rf /data2/t; mkdir /data2/t
+"""
 SCENARIOS = {
     "create": Scenario(CREATE),
     "start": Scenario(["volume", "start", "t"], [[*CREATE, "--no-start"]]),
@@ -41,12 +47,18 @@ SCENARIOS = {
     "delete": Scenario(["volume", "delete", "t", "--wipe", "-y"], [[*CREATE, "--no-start"]]),
     "expand": Scenario(EXPAND, [ADD, CREATE, MOUNT]),
     "rebalance": Scenario(["rebalance", "start", "t"], TWO_GROUPS),
+    "fix-layout": Scenario(["rebalance", "start", "t", "--fix-layout"], TWO_GROUPS),
     "rebalance-stop": Scenario(
         ["rebalance", "stop", "t", "-y"], [*TWO_GROUPS, ["rebalance", "start", "t"]]
     ),
     "shrink": Scenario(["volume", "shrink", "t", "--group", "1", "-y"], TWO_GROUPS),
     "replace": Scenario(
         ["volume", "replace-unit", "t", "server2:/data2/t", "server4:/data2/t"], [ADD, CREATE]
+    ),
+    "replace-same": Scenario(
+        ["volume", "replace-unit", "t", "server2:/data2/t", "server2:/data2/t", "-y"],
+        [CREATE],
+        damage=LOST_DISK,
     ),
     "node-replace": Scenario(
         ["node", "replace", "server3", "server4"], [ADD, CREATE, MOUNT], "server4"
@@ -143,6 +155,8 @@ class Stage:
         self.sums = self.bed.sh(CLIENT, "cd /mnt/base && sha256sum f*")
         for words in scenario.before:
             laptop.ok(*words)
+        if scenario.damage:
+            self.bed.sh(scenario.node, scenario.damage)
         return laptop, laptop.copy(self.root / f"run{self.number}" / "two")
 
     def mend(self) -> None:
