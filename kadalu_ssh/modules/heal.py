@@ -28,7 +28,8 @@ _LOGS = "/var/log/glusterfs"
 
 
 def run(params, ctx):
-    """`op` info | summary | split-brain: {"volume": xlator name, "volfile", "glfsheal"}
+    """`op` info | summary: {"volume": xlator name, "volfile", "glfsheal", "copies": whether it has
+    whole ones, which can blame each other}
     → {"bricks": [{"name", "status", "connected", "count", "split_brain", "possibly_healing",
     "entries": [{"path", "gfid", "state"}]}]}; counts are None for a brick that is not connected.
 
@@ -47,7 +48,7 @@ def run(params, ctx):
     if params["op"] == "resolve":
         return _resolve(params, ctx)
     bricks = _bricks(params, ctx, params["op"])
-    if params["op"] == "info":
+    if params["op"] == "info" and params["copies"]:
         _mark_split_brains(bricks, _bricks(params, ctx, "split-brain"))
     return {"bricks": bricks}
 

@@ -147,6 +147,7 @@ async def run_glfsheal(session: Session, volume: Volume, what: Json) -> Json:
     for node in volume_nodes(volume):
         params = {
             **what, "volume": volume.xlator_name, "glfsheal": glfsheal[node],
+            "copies": volume.kind != "disperse",
             "volfile": paths.volfile("trusted", volume.id),
         }  # fmt: skip
         answers = await session.call("heal", {node: params}, limit=300)

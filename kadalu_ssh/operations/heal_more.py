@@ -52,6 +52,11 @@ async def resolve(ctx: Context, *, volume: str, file: str, policy: str) -> Outco
     async with open_session(ctx, cluster) as session:
         found = session.volume(name)
         refuse_unhealable(found)
+        if found.kind == "disperse":
+            raise Refused(
+                f"volume {name} has no copies that could disagree: disperse knows no split-brain",
+                hint=f"what waits to be healed: kadalu heal info {name}",
+            )
         what = _what(session, found, policy)
         await session.connect(volume_nodes(found))
         session.need_one(volume_nodes(found), f"{file} is not resolved")

@@ -103,7 +103,10 @@ async def refuse_loss(
         return
     if volume.kind == "disperse":
         needed = len(group.slots) - volume.redundancy
-        if len(alive) == needed and await _waiting(session, volume, up):
+        # While it is up, refuse_unfit has seen that nothing waits: what is in the indices of a
+        # volume in use are writes under way.
+        spare = len(alive) > needed or await _is_up(session, slot, volume)
+        if not spare and await _waiting(session, volume, up):
             _ask(session, what, "entries wait to be healed, and no unit more than needed is left")
         return
     if len(alive) == 1 and (count := await _blamed(session, others, alive[0], up)):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.cluster.bed import CLIENT, SERVERS, Bed, Workspace, wait_until
+from tests.cluster.bed import CLIENT, OLD, SERVERS, Bed, Workspace, wait_until
 
 S2, S3 = SERVERS[:2], SERVERS[:3]
 STOP, START = (
@@ -73,3 +73,37 @@ def test_watching_a_heal_and_its_statistics(split: Workspace, clean: Bed) -> Non
     hour = clean.sh("server1", "date -u +%Y-%m-%dT")
     assert all(crawl["began"].startswith(hour.strip()) for crawl in crawls), crawls
     assert {crawl["unit"] for crawl in crawls} <= {f"{s}:/data2/v" for s in S3}
+
+
+@pytest.mark.parametrize(
+    ("servers", "shape"),
+    [
+        (S3, ["replica", "2", "arbiter", "1"]), (S3, ["disperse", "3", "redundancy", "1"]),
+        (OLD, ["replica", "3"]), (OLD, ["disperse", "3", "redundancy", "1"]),
+    ],
+    ids=["arbiter", "disperse", "replica on 10", "disperse on 10"],
+)  # fmt: skip
+def test_what_a_unit_missed(
+    workspace: Workspace, clean: Bed, servers: list[str], shape: list[str]
+) -> None:
+    """Listed by name, and down to nothing once the unit is back, in every kind of volume."""
+    clean.wipe([*servers, CLIENT])
+    workspace.inventory([*servers, CLIENT])
+    workspace.ok("cluster", "init", "heals", f"--nodes={','.join(servers)}")
+    workspace.ok("volume", "create", "h", *shape, *(f"{s}:/data1/h" for s in servers))
+    workspace.ok("mount", "h", f"{CLIENT}:/mnt/h")
+    clean.sh(CLIENT, "mkdir /mnt/h/d; echo before >/mnt/h/d/f")
+    clean.sh(servers[1], STOP)
+    clean.sh(CLIENT, "echo later >/mnt/h/d/f; echo new >/mnt/h/d/g")
+    told = workspace.run("heal", "info", "h", "--json")
+    assert told.code == 3, told.out + told.err
+    listed = {e["path"] for unit in told.json["units"] for e in unit["entries"]}
+    assert {"/d/f", "/d/g"} <= listed and told.json["units"][1]["count"] is None
+    clean.sh(servers[1], START)
+    wait_until(lambda: clean.serves(servers[1], CLIENT), why="it is back")
+    workspace.ok("heal", "start", "h", "--full")
+    assert workspace.json("heal", "info", "h", "--watch")["total"] == 0
+    # Every two of the three are enough: also those with the one that was away.
+    clean.sh(servers[0], STOP)
+    look = "cat /mnt/h/d/f /mnt/h/d/g"
+    wait_until(lambda: clean.sh(CLIENT, look, False) == "later\nnew\n", why="it has them now")
