@@ -17,12 +17,18 @@ def one_line(text: str) -> str:
 
 
 def safe(value: Any) -> Any:
-    """An operation's data with every text in it on one clean line."""
+    """An operation's data with every text in it on one clean line, a diff's lines one by one."""
     if isinstance(value, str):
         return one_line(value)
     if isinstance(value, dict):
-        return {safe(key): safe(item) for key, item in value.items()}
+        return {
+            safe(key): _text(item) if key == "diff" else safe(item) for key, item in value.items()
+        }
     return [safe(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _text(diff: Any) -> Any:
+    return "\n".join(map(one_line, diff.splitlines())) if isinstance(diff, str) else safe(diff)
 
 
 def is_terminal(stream: TextIO | None) -> bool:

@@ -5,6 +5,8 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from kadalu_ssh.model.channel import Json
 from kadalu_ssh.model.errors import NodeError
 from kadalu_ssh.model.records import Document, Volume
@@ -87,7 +89,10 @@ class WalkDirectories:
     def _params(self) -> Json:
         nodes = {node.id: node for node in self.document.nodes}
         able = nodes[self.node].capabilities
-        volfile = client_volfile(self.volume, nodes, able.release, trusted=True, with_adding=True)
+        # The directory of the shards is one like others here; features/shard would let nobody look.
+        options = {**self.volume.options, "features.shard": "off"}
+        volume = msgspec.structs.replace(self.volume, options=options)
+        volfile = client_volfile(volume, nodes, able.release, trusted=True, with_adding=True)
         return {
             "volume_id": self.volume.id, "volfile": volfile, "unit": self.unit,
             "glusterfs": able.glusterfs_client, "units": len(self.volume.slots),

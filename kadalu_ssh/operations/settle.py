@@ -62,11 +62,18 @@ async def settle(
         session.ctx.reporter.warn(
             f"{error.name} has not got all of it ({error.reason}): kadalu reconcile, when it can"
         )
-    if way == "finish" and task.command == session.ctx.settings.command:
+    if way == "finish" and same_words(task.command, session.ctx.settings.command):
         raise _finished(task, left)
     return await quorum.read()
 
 
+def same_words(one: str, other: str) -> bool:
+    """Whether two command lines ask for the same: how to answer and to print does not count."""
+    plain = [[w for w in line.split() if w not in _MANNERS] for line in (one, other)]
+    return plain[0] == plain[1]
+
+
+_MANNERS = ("-y", "--yes", "--mode=script", "--json", "-v", "--verbose", "--no-color")
 _PAST: dict[Way, str] = {"finish": "finished", "undo": "undone"}
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 from collections.abc import Collection
+from contextlib import suppress
 
 import msgspec
 
@@ -25,6 +26,7 @@ from kadalu_ssh.operations.unit_checks import Allowed
 from kadalu_ssh.state.document import successor
 
 _LOOK_SECONDS = 2.0
+_TELLS = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -208,10 +210,19 @@ def _kept_run(volume: Volume, group: Group, slot: Slot) -> Rebalance | None:
 
 
 async def _heal(transaction: Transaction, name: str) -> None:
-    """Begin at once. What cannot be told now, the daemons find within ten minutes."""
+    """Begin at once. What cannot be told now, the daemons find within ten minutes.
+
+    A daemon's crawl ends when it heals nothing, as the first ones do that meet a unit to which not
+    everybody is connected yet: they are told some times.
+    """
     volume = transaction.session.volume(name)
     op = "full" if volume.kind == "disperse" else "start"
-    await launch_heal(transaction.session, volume, op)
+    for _ in range(_TELLS):
+        await launch_heal(transaction.session, volume, op)
+        await asyncio.sleep(_LOOK_SECONDS)
+        with suppress(KadaluError):
+            if op == "start" and await pending_heals(transaction.session, volume) == 0:
+                break
 
 
 async def _healed(ctx: Context, cluster: str | None, name: str, unit: Unit) -> None:

@@ -107,6 +107,26 @@ def test_without_copies_and_dispersed(shared: Workspace, clean: Bed) -> None:
     wait_until(lambda: shared.run("reconcile", "--check").code == 0)
 
 
+def test_files_in_pieces(shared: Workspace, clean: Bed) -> None:
+    """Sharded: the pieces are in a directory that a client with features.shard may not look at."""
+    shared.ok("volume", "create", "s", "replica", "3", *(f"{s}:/data1/s" for s in S3), "--option",
+              "features.shard=on", "--option", "features.shard-block-size=4MB")  # fmt: skip
+    shared.ok("mount", "s", f"{CLIENT}:/mnt/s")
+    big = "cd /mnt/s && for i in 1 2 3 4; do head -c 13000000 /dev/urandom >big$i; done"
+    clean.sh(CLIENT, f"{big}; sha256sum big* >/root/sums")
+    load = Load(clean, "/mnt/s/load", pause=0.05)
+    shared.ok("volume", "expand", "s", *(f"{s}:/data1/s" for s in MORE))
+    shared.ok("rebalance", "status", "s", "--watch")
+    shared.ok("rebalance", "start", "s")
+    shared.ok("rebalance", "status", "s", "--watch")
+    load.more(20)
+    refute_errors([load])
+    assert unchanged(clean, "/mnt/s")
+    assert clean.sh("server4", "find /data1/s/.shard -type f -size +0") != "", "pieces move, too"
+    told = shared.refused("volume", "set", "s", "features.shard", "off")
+    assert "they would be cut off" in told
+
+
 def test_on_glusterfs_10(workspace: Workspace, clean: Bed) -> None:
     """Its daemons do not read their files again: they are restarted. A mount on 11 follows."""
     clean.wipe()

@@ -163,7 +163,7 @@ def test_status_sees_what_runs_and_what_does_not(mounted: Lab) -> None:
 def heal(lab: Lab, op: str) -> list[Json]:
     home = f"/var/lib/kadalu/{lab.cluster_id}"
     params = {
-        "op": op, "volume": "gv", "glfsheal": lab.node.capabilities.glfsheal,
+        "op": op, "copies": True, "volume": "gv", "glfsheal": lab.node.capabilities.glfsheal,
         "volfile": f"{home}/volfiles/trusted-{lab.volume.id}.vol",
     }  # fmt: skip
     bricks: list[Json] = lab.host.call("heal", params)["bricks"]

@@ -63,7 +63,9 @@ class Glfsheal(FakeContext):
 
 def ask(modules: Any, op: str, out: str) -> tuple[list[Any], list[str]]:
     context = Glfsheal(out)
-    params = {"op": op, "volume": "gv", "volfile": "/v.vol", "glfsheal": "/x/glfsheal"}
+    params = {
+        "op": op, "volume": "gv", "volfile": "/v.vol", "glfsheal": "/x/glfsheal", "copies": True,
+    }  # fmt: skip
     return modules["heal"].run(params, context)["bricks"], context.argv
 
 

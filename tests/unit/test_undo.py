@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from kadalu_ssh.model.errors import NodeError
 from kadalu_ssh.operations.phases import Env, Phase, Report
+from kadalu_ssh.operations.settle import same_words
 from kadalu_ssh.operations.transaction import undo
 
 
@@ -49,3 +50,8 @@ def test_a_host_that_a_later_phase_did_not_reach_has_not_got_it() -> None:
     total = Report(reached={("a", "volume:v"), ("b", "volume:v")})
     total.add(Report(reached={("a", "volume:v")}, missed={("b", "volume:v")}))
     assert total.reached == {("a", "volume:v")}
+
+
+def test_how_a_command_was_to_answer_and_print_does_not_make_it_another() -> None:
+    assert same_words("kadalu volume expand v a:/b", "kadalu -y volume expand v a:/b --json")
+    assert not same_words("kadalu volume expand v a:/b", "kadalu volume expand v a:/c -y")
