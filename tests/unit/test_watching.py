@@ -3,89 +3,13 @@
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-import msgspec
 import pytest
 
-from kadalu_ssh.model.records import Crawl, Document, Rebalance, Volume
-from kadalu_ssh.operations import heal, patience, rebalance_view, replace_wait
-from kadalu_ssh.operations.context import Outcome
-from kadalu_ssh.state.index import Index
-from kadalu_ssh.state.workspace import Workspace
-from tests.unit.fake_fleet import CLUSTER, Answers, FakeNodes, context
-from tests.unit.glusterd_fixtures import ROOT, read_info
-
-Json = dict[str, Any]
-RUNNING = {"state": "running", "phase": "files", "percent": 50, "total_bytes": 10}
-WAITING = {**RUNNING, "phase": "waiting"}
-COMPLETE = {**RUNNING, "state": "complete", "percent": 100}
-
-
-class Bench:
-    """A volume of two groups with three copies on n1 to n3; what the nodes say is set by hand."""
-
-    def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        volume, nodes = read_info(ROOT / "11.1" / "rep2x3")
-        self.root, self.now, self.rounds = root, 0.0, 0
-        self.nodes = FakeNodes(root, nodes)
-        self.nodes.install(monkeypatch)
-        self.on_round: Callable[[int], None] = lambda number: None
-        self.books: dict[int, Json] = {}
-        units = [group.slots[at].unit for at, group in enumerate(volume.groups)]
-        crawls = tuple(Crawl(group=at, unit=unit.id) for at, unit in enumerate(units))
-        self.places = [unit.node for unit in units]
-        run = Rebalance(id="run", kind="migrate", crawls=crawls)
-        self.save(msgspec.structs.replace(volume, rebalance=run, state="started"), nodes)
-        for modules in self.nodes.modules.values():
-            modules["crawls"] = SimpleNamespace(run=self._crawls)  # type: ignore[assignment]
-        monkeypatch.setattr(asyncio, "sleep", self._sleep)
-        monkeypatch.setattr(patience.time, "monotonic", lambda: self.now)
-
-    def save(self, volume: Volume, nodes: Json | None = None) -> None:
-        self.volume = volume
-        self.kept = nodes or self.kept
-        document = Document(
-            cluster_id=CLUSTER, name="prod", nodes=tuple(self.kept.values()), volumes=(volume,)
-        )
-        workspace = Workspace(self.root)
-        workspace.save(document)
-        workspace.save_index(Index(clusters={"prod": CLUSTER}))
-
-    def module(self, name: str, run: Callable[[str, Json], Json]) -> None:
-        """Instead of a module of every node; `run` is given the node's name, too."""
-        for node, modules in self.nodes.modules.items():
-            fake = SimpleNamespace(run=lambda params, ctx, node=node: run(node, params))
-            modules[name] = fake  # type: ignore[assignment]
-
-    async def _sleep(self, seconds: float) -> None:
-        self.now += seconds
-        self.rounds += 1
-        assert self.rounds < 500, "it never ends"
-        self.on_round(self.rounds)
-
-    def _crawls(self, params: Json, ctx: Any) -> Json:
-        rows = [
-            {
-                "group": crawl["group"], "active": True, "state": "running", "why": "",
-                "book": self.books.get(crawl["group"], RUNNING),
-            }
-            for crawl in params["crawls"]
-        ]  # fmt: skip
-        return {"crawls": rows}
-
-    def off(self, *names: str) -> None:
-        self.nodes.down |= set(names)
-        for name in names:
-            self.nodes.cut(name)
-
-    def run(self, operation: Any, **args: Any) -> Any:
-        return asyncio.run(operation(context(self.root), **args))
-
-    def status(self, watch: bool = True) -> Outcome:
-        found: Outcome = self.run(rebalance_view.status, volume="rep2x3", watch=watch)
-        return found
+from kadalu_ssh.operations import heal, replace_wait
+from tests.unit.fake_fleet import Answers, context
+from tests.unit.rebalance_bench import COMPLETE, WAITING, Bench, Json
 
 
 @pytest.fixture
