@@ -1,5 +1,6 @@
 """Crawls that were seen complete: remembered on this machine, for when their node is off."""
 
+import json
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -62,14 +63,16 @@ def _path(session: Session) -> Path:
 
 def _load(session: Session) -> dict[str, _Kept]:
     """By volume id. What cannot be read counts as nothing: it is a convenience."""
-    with suppress(Failed, msgspec.MsgspecError):
-        text = read_text(_path(session))
-        return msgspec.json.decode(text, type=dict[str, _Kept]) if text else {}
+    with suppress(Failed, ValueError):
+        kept = json.loads(read_text(_path(session)) or "{}")
+        return msgspec.convert(kept, dict[str, _Kept], str_keys=True)
     return {}
 
 
 def _save(session: Session, known: Mapping[str, _Kept]) -> None:
     there = {volume.id for volume in session.document.volumes}
     kept = {volume: run for volume, run in known.items() if volume in there}
+    # Not msgspec's: names of files, which need not be UTF-8, are in it.
+    text = json.dumps(msgspec.to_builtins(kept), indent=1, sort_keys=True)
     with suppress(Failed):
-        write_private(_path(session), msgspec.json.encode(kept).decode())
+        write_private(_path(session), text + "\n")

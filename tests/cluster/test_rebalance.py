@@ -114,7 +114,7 @@ def test_a_node_that_is_off_is_told_and_another_takes_over(data: Workspace, clea
     clean.kill("server1")
     run = data.run("rebalance", "status", "v", "--json", "--timeout", "3")
     assert [row["state"] for row in run.json["groups"]] == ["stale", "running"], run.out
-    assert run.code == 3 and "group 1 waits for server1" in run.err
+    assert run.code == 3 and "group 1 waits for server1" in run.json["warnings"][0]
     again = data.run("rebalance", "start", "v", "--timeout", "3")
     assert again.code == 3 and "pending on: server1" in again.err, again.out + again.err
     assert "begins anew in group 1 on server2" in again.out

@@ -90,7 +90,7 @@ def test_cron_has_nothing_to_tell_of_a_run_that_was_stopped(bench: Bench) -> Non
 
 
 def test_what_was_seen_complete_stays_so_when_its_node_goes(bench: Bench) -> None:
-    bench.books = {0: {**COMPLETE, "files_moved": 7}}
+    bench.books = {0: {**COMPLETE, "files_moved": 7, "layout_at": "e/\udcff"}}
     bench.status(watch=False)
     bench.off("n1")
     first = bench.status(watch=False).data["groups"][0]
