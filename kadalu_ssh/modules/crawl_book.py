@@ -1,5 +1,7 @@
 """How far a crawl is: a file that a later run of it, and whoever asks for the status, reads."""
 
+import copy
+import os
 import threading
 import time
 
@@ -10,7 +12,7 @@ _FAILURES_KEPT = 20
 _BLANK = {
     "state": "running", "phase": "layout", "reason": None,
     "layout_at": None, "layout_done": False, "directories": 0, "directories_total": None,
-    "at": None, "total_bytes": None, "total_files": None,
+    "at": None, "folder": None, "name": None, "left": {}, "total_bytes": None, "total_files": None,
     "bytes_scanned": 0, "files_scanned": 0, "bytes_moved": 0, "files_moved": 0,
     "skipped": {}, "files_failed": 0, "failures": [], "percent": 0, "seconds": 0.0, "alive": 0.0,
 }  # fmt: skip
@@ -22,7 +24,7 @@ class Book(object):
     def __init__(self, path, moves_files):
         self.path = path
         self.moves_files = moves_files
-        self.values = dict(_BLANK, **(read_json(path) or {}))
+        self.values = dict(copy.deepcopy(_BLANK), **(read_json(path) or {}))
         self._lock = threading.Lock()
         self._saved = 0.0
         self._began = time.monotonic()
@@ -46,9 +48,20 @@ class Book(object):
         self.values.update(values)
         self._write()
 
-    def count(self, outcome, size, failure=None):
+    def take(self, batch):
+        """Write down which files are next, before anything is done with them: who goes on after a
+        crash knows which of them were not counted, though they may be gone from here by then.
+
+        `batch`: ((the folder before, folder, name), bytes, linked), in the order of the walk.
+        """
+        at, folder, name = batch[-1][0]
+        left = {os.path.join(f, n): [size, linked] for (_, f, n), size, linked in batch}
+        self.set(at=at, folder=folder, name=name, left=left)
+
+    def count(self, path, outcome, why=None):
         """A file was dealt with: `moved`, `failed`, or the reason why it was left where it is."""
         with self._lock:
+            size = self.values["left"].pop(path)[0]
             self.values["files_scanned"] += 1
             self.values["bytes_scanned"] += size
             if outcome == "moved":
@@ -56,7 +69,8 @@ class Book(object):
                 self.values["bytes_moved"] += size
             elif outcome == "failed":
                 self.values["files_failed"] += 1
-                self.values["failures"] = (self.values["failures"] + [failure])[-_FAILURES_KEPT:]
+                failures = self.values["failures"] + [{"path": path, "reason": why}]
+                self.values["failures"] = failures[-_FAILURES_KEPT:]
             else:
                 skipped = self.values["skipped"]
                 skipped[outcome] = skipped.get(outcome, 0) + 1
@@ -64,11 +78,14 @@ class Book(object):
     def save(self):
         """Write down, unless that was done a moment ago."""
         if time.monotonic() - self._saved >= _SAVE_EVERY:
-            self._write()
+            self._write(_SAVE_EVERY)
 
-    def _write(self):
+    def _write(self, unless_since=0.0):
         with self._lock:
-            self._saved = time.monotonic()
+            now = time.monotonic()
+            if now - self._saved < unless_since:
+                return  # another thread just did
+            self._saved = now
             self.values["seconds"] = self._before + self._saved - self._began
             self.values["alive"] = time.time()
             self.values["percent"] = max(self.values["percent"], self._percent())

@@ -1,6 +1,7 @@
 """What a crawl does: the layout of every directory, then every file of its unit."""
 
 import errno
+import itertools
 import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -117,25 +118,22 @@ def _patiently(act, stopping):
 # --- the files ---
 
 
-def _sized(files, seen):
-    """(name, bytes, linked) of files: what is allocated, once for all the names of a file."""
-    for name, found in files:
-        linked = found.st_nlink > _LINKS
-        size = 0 if linked and found.st_ino in seen else found.st_blocks * 512
-        if linked:
-            seen.add(found.st_ino)
-        yield name, size, linked
+def _size(found):
+    """Bytes that are allocated, shared out among the names of a file: no matter which of them were
+    counted before, all of them together are the file once.
+    """
+    return found.st_blocks * 512 // max(1, found.st_nlink - 1)
 
 
 def _scan(job, book, stopping):
     """How much there is."""
     book.set(phase="counting")
-    total, count, seen = 0, 0, set()
+    total, count = 0, 0
     for path in directories.walk(job["unit"]):
         if stopping.is_set():
             return
-        for _, size, _ in _sized(directories.files(job["unit"], path), seen):
-            total, count = total + size, count + 1
+        for _, found in directories.files(job["unit"], path):
+            total, count = total + _size(found), count + 1
         book.save()
     book.set(total_bytes=total, total_files=count)
 
@@ -143,31 +141,59 @@ def _scan(job, book, stopping):
 def _migrate(job, book, stopping):
     """Ask for every file that it be moved to where its name says; DHT knows whether it is there."""
     book.set(phase="files")
-    seen = set()
     with ThreadPoolExecutor(crew_size(job["throttle"])) as crew:
-        for path in directories.walk(job["unit"], book["at"]):
-            listed = list(_sized(directories.files(job["unit"], path), seen))
-            for at in range(0, len(listed), _CHUNK):
-                one = partial(_file, job, book, stopping, path)
-                list(crew.map(one, listed[at : at + _CHUNK]))
-                if stopping.is_set():
-                    return False
-                book.save()
-            book.values["at"] = path
-            book.save()
+        # First what an earlier run had before it when it ended.
+        _have_moved(partial(_again, job, book, stopping), book, crew)
+        found = _files(job["unit"], book, stopping)
+        while not stopping.is_set():
+            batch = list(itertools.islice(found, _CHUNK))
+            if not batch:
+                break
+            book.take(batch)
+            _have_moved(partial(_file, job, book, stopping), book, crew)
     return not stopping.is_set()
 
 
-def _file(job, book, stopping, folder, found):
-    name, size, linked = found
+def _have_moved(act, book, crew):
+    for _ in crew.map(act, sorted(book["left"])):
+        pass
+
+
+def _files(unit, book, stopping):
+    """Yield ((the folder before, folder, name), bytes, whether it has other names) of all files
+    after those that were taken already.
+    """
+    before, folder, name = book["at"], book["folder"], book["name"]
+    for path in directories.walk(unit, before):
+        if stopping.is_set():
+            return
+        for each, found in directories.files(unit, path):
+            if path != folder or each > name:
+                yield (before, path, each), _size(found), found.st_nlink > _LINKS
+        before = path
+        book.save()
+
+
+def _again(job, book, stopping, path):
+    """A file that an earlier run may have moved, and not written that down."""
+    gone = not directories.holds(job["unit"], path)
+    _file(job, book, stopping, path, "moved" if gone else "in place")
+
+
+def _file(job, book, stopping, path, in_place="in place"):
+    """Deal with a file, and count it; not when told to stop meanwhile.
+
+    `in_place`: what it means that there is nothing to move.
+    """
     if stopping.is_set():
         return
-    path = os.path.join(folder, name)
     outcome, why = _move(os.path.join(job["mount"], path), job["force"], stopping)
+    linked = book["left"][path][1]
     if outcome == "failed" and linked and job["kind"] == "migrate":
         outcome = "hard links"  # DHT moves them only off a group that is leaving
     if outcome:
-        book.count(outcome, size, {"path": path, "reason": why})
+        book.count(path, in_place if outcome == "in place" else outcome, why)
+        book.save()
 
 
 def _move(path, force, stopping):

@@ -21,6 +21,9 @@ def _crawl(crawl, state):
 
 def _book(path):
     try:
-        return read_json(path)
+        book = read_json(path)
     except ModuleError:
         return None  # damaged: as if it had not begun
+    if book:
+        book.pop("left", None)  # many names, for nobody but the crawl
+    return book

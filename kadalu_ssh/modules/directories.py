@@ -66,6 +66,14 @@ def files(root, folder):
     return sorted(found)
 
 
+def holds(root, path):
+    """Whether there is a file of that name, with its data: as `files` has it."""
+    try:
+        return not is_link(os.lstat(os.path.join(root, path)))
+    except OSError:
+        return False
+
+
 def is_link(seen):
     """Whether it only points to a file in another group."""
     mode = seen.st_mode

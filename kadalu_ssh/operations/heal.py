@@ -1,15 +1,18 @@
 """heal info: what waits to be healed, from glfsheal on one node of the volume."""
 
 import asyncio
+import math
 import time
+from collections.abc import Iterable
 from itertools import count
 
 from kadalu_ssh.manifest import Paths
 from kadalu_ssh.model.channel import Json
-from kadalu_ssh.model.errors import Failed, NodeError, Refused, Unreachable
+from kadalu_ssh.model.errors import Failed, KadaluError, NodeError, Refused, Unreachable
 from kadalu_ssh.model.names import split_volume
 from kadalu_ssh.model.records import Document, Volume
 from kadalu_ssh.operations.context import Change, Context, Outcome
+from kadalu_ssh.operations.patience import Patience
 from kadalu_ssh.operations.plans import volume_nodes
 from kadalu_ssh.operations.recognise import notices
 from kadalu_ssh.operations.session import Session, open_session
@@ -23,7 +26,8 @@ _LOOK_SECONDS = 0.5
 async def info(ctx: Context, *, volume: str, summary: bool = False, watch: bool = False) -> Outcome:
     """Entries per unit; with `summary`, counts only. Exit 3 when a unit could not be asked.
 
-    With `watch`, when nothing waits any more, or only what is in split-brain, which stays.
+    With `watch`, when nothing waits any more, or only what is in split-brain, which stays; or when
+    units do not answer, and for a while nothing was healed without them.
     """
     cluster, name = split_volume(volume)
     async with open_session(ctx, cluster) as session:
@@ -35,6 +39,8 @@ async def info(ctx: Context, *, volume: str, summary: bool = False, watch: bool 
         answer = await _ask(session, found, "summary" if summary else "info")
         warnings = notices(session)
     units = [_unit(session.document, brick, summary) for brick in answer["bricks"]]
+    if watch:
+        warnings += _away(found, units)
     counts = [unit["count"] for unit in units]
     data = {"volume": found.name, "units": units, "total": _total(session, found, units)}
     return Outcome(data=data, exit_code=3 if None in counts else 0, warnings=warnings)
@@ -44,17 +50,49 @@ async def _until_healed(session: Session, volume: Volume) -> None:
     """The daemons are told to look now and then: after a crawl that met an error, or found a copy
     that had just been made, they would wait for ten minutes.
     """
+    patience, least = Patience(), math.inf
     for number in count():
+        await session.reconnect(volume_nodes(volume))
         if number % _TELL_EVERY == 0:
             await launch_heal(session, volume)
-        bricks = (await _ask(session, volume, "summary"))["bricks"]
-        waiting = sum(max(0, (b["count"] or 0) - (b["split_brain"] or 0)) for b in bricks)
-        away = sum(b["count"] is None for b in bricks)
-        if not waiting and not away:
+        waiting, away = await _looked(session, volume, first=not number)
+        stuck = away and waiting >= least
+        if patience.is_over(bool(stuck)) or not (waiting or away):
             return
-        text = f"{waiting} entries to heal" + (f", {away} units do not answer" if away else "")
-        session.ctx.reporter.progress("", text)
+        least = min(least, waiting)
+        session.ctx.reporter.progress("", _progress(waiting, away))
         await asyncio.sleep(_WATCH_SECONDS)
+
+
+async def _looked(session: Session, volume: Volume, first: bool) -> tuple[float, int]:
+    """As `_waiting`; later on, when none can tell, perhaps only the connections have gone."""
+    try:
+        return await _waiting(session, volume)
+    except KadaluError:
+        if first:
+            raise
+        return math.inf, len(volume.slots)
+
+
+def _progress(waiting: float, away: int) -> str:
+    if waiting == math.inf:
+        return "no node answers"
+    return f"{waiting} entries to heal" + (f", {away} units do not answer" if away else "")
+
+
+async def _waiting(session: Session, volume: Volume) -> tuple[float, int]:
+    """(entries that wait, units that do not answer)."""
+    bricks = (await _ask(session, volume, "summary"))["bricks"]
+    waiting = sum(max(0, (b["count"] or 0) - (b["split_brain"] or 0)) for b in bricks)
+    return waiting, sum(b["count"] is None for b in bricks)
+
+
+def _away(volume: Volume, units: Iterable[Json]) -> list[str]:
+    names = ", ".join(unit["unit"] for unit in units if unit["count"] is None)
+    if not names:
+        return []
+    why = f"why: kadalu volume status {volume.name}"
+    return [f"{names} did not answer: what is missing there is healed when it is back; {why}"]
 
 
 def _total(session: Session, volume: Volume, units: list[Json]) -> int:

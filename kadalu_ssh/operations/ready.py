@@ -27,8 +27,17 @@ async def refuse_unready(session: Session, volume: Volume, what: str) -> None:
             f"{what}: not all of its storage units are up: {names}",
             hint=f"why: kadalu volume status {volume.name}",
         )
-    if volume.heals and (waiting := await lasting_heals(session, volume)) != 0:
-        raise Refused(
-            f"{what}: {waiting if waiting else 'an unknown number of'} entries wait to be healed",
-            hint=f"wait for them: kadalu heal info {volume.name} --watch",
-        )
+    await refuse_unhealed(session, volume, what)
+
+
+async def refuse_unhealed(
+    session: Session, volume: Volume, what: str, unknown: bool = False
+) -> None:
+    """Raise Refused while something waits to be healed. `unknown`: not where nobody can tell."""
+    waiting = await lasting_heals(session, volume) if volume.heals else 0
+    if waiting == 0 or (waiting is None and unknown):
+        return
+    raise Refused(
+        f"{what}: {waiting if waiting else 'an unknown number of'} entries wait to be healed",
+        hint=f"wait for them: kadalu heal info {volume.name} --watch",
+    )

@@ -1,6 +1,7 @@
 """rebalance start | stop: crawls that run as services on the nodes, one for each group."""
 
 import uuid
+from collections.abc import Iterable
 
 import msgspec
 
@@ -9,9 +10,9 @@ from kadalu_ssh.model.names import split_volume
 from kadalu_ssh.model.records import ClientHost, Crawl, Document, Group, Node, Rebalance, Volume
 from kadalu_ssh.operations.context import Context, Outcome
 from kadalu_ssh.operations.plans import volume_nodes
-from kadalu_ssh.operations.rebalance_view import refuse_running
+from kadalu_ssh.operations.rebalance_view import crawl_rows, refuse_running
 from kadalu_ssh.operations.session import Session
-from kadalu_ssh.operations.transaction import Hosts, open_transaction
+from kadalu_ssh.operations.transaction import Hosts, Transaction, open_transaction
 from kadalu_ssh.operations.volume import with_changed
 from kadalu_ssh.operations.volume_state import observe_in
 from kadalu_ssh.state.journal import utc_now
@@ -24,18 +25,23 @@ async def start(
     ctx: Context, *, volume: str, fix_layout: bool = False, force: bool = False,
     throttle: str = "normal",
 ) -> Outcome:  # fmt: skip
-    """Fix the layout, then move every file to where it belongs; returns while that goes on."""
+    """Fix the layout, then move every file to where it belongs; returns while that goes on.
+
+    Of a run that goes on but for groups whose node is off, only these begin anew, elsewhere.
+    """
     cluster, name = split_volume(volume)
     async with open_transaction(ctx, cluster, hosts_and_mounts(name)) as transaction:
         session = transaction.session
         found = session.volume(name)
         what = f"volume {name} is not rebalanced"
         _refuse(transaction.document, found, what)
-        await refuse_running(session, found, what)
         wanted = Rebalance(
             id="", kind="layout" if fix_layout else "migrate", crawls=(), force=force,
             throttle=throttle,  # type: ignore[arg-type]  # argparse offers no other
         )  # fmt: skip
+        if lost := () if fix_layout else await _lost(session, found):
+            return await _take_over(transaction, found, lost, wanted)
+        await refuse_running(session, found, what)
         run = await place(session, found, wanted)
         changed = msgspec.structs.replace(found, rebalance=run, regrouped=True)
         new = with_changed(transaction.document, changed)
@@ -45,6 +51,44 @@ async def start(
     )
     outcome.data = {"volume": {"name": name, "id": found.id}, "run": run.id}
     return outcome
+
+
+async def _lost(session: Session, volume: Volume) -> tuple[Group, ...]:
+    """Groups whose crawl's node is off, while others of the same run go on."""
+    if volume.rebalance is None or volume.rebalance.kind != "migrate":
+        return ()
+    rows = await crawl_rows(session, volume)
+    if not any(row["state"] == "running" for row in rows):
+        return ()
+    stale = {row["group"] - 1 for row in rows if row["state"] == "stale"}
+    return tuple(group for group in volume.groups if group.number in stale)
+
+
+async def _take_over(
+    transaction: Transaction, volume: Volume, lost: tuple[Group, ...], wanted: Rebalance
+) -> Outcome:
+    """Another unit of each of these groups does its part of the run; the others go on."""
+    session, run = transaction.session, volume.rebalance or wanted
+    placed = {crawl.group: crawl for crawl in (await place(session, volume, run, lost)).crawls}
+    # In the same order: the first one fixes the layout.
+    crawls = tuple(placed.get(crawl.group, crawl) for crawl in run.crawls)
+    changed = msgspec.structs.replace(volume, rebalance=msgspec.structs.replace(run, crawls=crawls))
+    new = with_changed(transaction.document, changed)
+    outcome = await transaction.execute("volume.rebalance", new, {"volume": volume.id})
+    outcome.summary = _taken_over(session, volume, placed.values())
+    outcome.data = {"volume": {"name": volume.name, "id": volume.id}, "run": run.id}
+    if wanted.force > run.force or wanted.throttle not in ("normal", run.throttle):
+        outcome.warnings.append("--force and --throttle are as they were when it was started")
+    return outcome
+
+
+def _taken_over(session: Session, volume: Volume, crawls: Iterable[Crawl]) -> str:
+    nodes = {slot.unit.id: session.host_name(slot.unit.node) for slot in volume.slots}
+    words = ", ".join(f"group {c.group + 1} on {nodes[c.unit]}" for c in crawls)
+    return (
+        f"The rebalance of volume {volume.name} begins anew in {words}; in the other groups it "
+        f"goes on: kadalu rebalance status {volume.name}"
+    )
 
 
 def hosts_and_mounts(name: str) -> Hosts:
@@ -120,7 +164,10 @@ async def stop(ctx: Context, *, volume: str) -> Outcome:
         found = transaction.session.volume(name)
         run = found.rebalance
         if run is None or run.state == "stopped":
-            raise Refused(f"no rebalance of volume {name} is running")
+            raise Refused(
+                f"no rebalance of volume {name} is running",
+                hint=f"what the last one came to: kadalu rebalance status {name}",
+            )
         ctx.confirm(f"Stop the rebalance of volume {name}? Files that were moved stay moved.")
         stopped = msgspec.structs.replace(run, state="stopped")
         changed = msgspec.structs.replace(found, rebalance=stopped)

@@ -10,6 +10,8 @@ from kadalu_ssh.model.errors import NodeError, Refused
 from kadalu_ssh.model.names import split_volume
 from kadalu_ssh.model.records import Crawl, Unit, Volume
 from kadalu_ssh.operations.context import Context, Outcome
+from kadalu_ssh.operations.patience import Patience
+from kadalu_ssh.operations.rebalance_seen import with_remembered
 from kadalu_ssh.operations.recognise import notices
 from kadalu_ssh.operations.session import Session, open_session
 
@@ -25,27 +27,64 @@ _BAD = ("failed", "stale")
 async def status(
     ctx: Context, *, volume: str, detail: bool = False, watch: bool = False
 ) -> Outcome:
-    """Per group; exit 3 when a crawl failed or cannot be asked, or files could not be moved.
+    """Per group; exit 3 when a crawl failed or cannot be asked, or files could not be moved, unless
+    the run was stopped: whoever did that knows.
 
-    With `watch`, when none is running any more.
+    With `watch`, when none is running any more; or when for a while only those are left that
+    nobody goes on with, as their node is off.
     """
     cluster, name = split_volume(volume)
     async with open_session(ctx, cluster) as session:
         found = session.volume(name)
-        rows = await crawl_rows(session, found)
-        while watch and any(row["state"] in _BUSY for row in rows):
-            _draw(ctx, rows)
-            await asyncio.sleep(_WATCH_SECONDS)
-            rows = await crawl_rows(session, found)
-        warnings = notices(session)
+        rows = await (_watched(session, found) if watch else crawl_rows(session, found))
+        warnings = [*notices(session), *_stuck(found, rows)]
     total = total_of(rows)
-    bad = total["state"] in _BAD or total["files_failed"]
+    run = found.rebalance
+    given_up = watch and any(row["state"] in _BUSY for row in rows)
+    bad = total["state"] in _BAD or total["files_failed"] or given_up
+    bad = bad and not (run and run.state == "stopped")
     data = {
-        "volume": found.name, "run": found.rebalance.id if found.rebalance else None,
-        "kind": found.rebalance.kind if found.rebalance else None, "groups": rows,
+        "volume": found.name, "run": run.id if run else None,
+        "kind": run.kind if run else None, "groups": rows,
         "total": total, "detail": detail,
     }  # fmt: skip
     return Outcome(data=data, exit_code=3 if bad else 0, warnings=warnings)
+
+
+async def _watched(session: Session, volume: Volume) -> list[Json]:
+    """The rows, when there is nothing to wait for any more."""
+    patience = Patience()
+    while True:
+        await session.reconnect(list(session.channels))
+        rows = await crawl_rows(session, volume)
+        busy = any(row["state"] in _BUSY for row in rows)
+        if not busy or patience.is_over(not any(map(_is_moving, rows))):
+            return rows
+        _draw(session.ctx, rows)
+        await asyncio.sleep(_WATCH_SECONDS)
+
+
+def _is_moving(row: Json) -> bool:
+    """Whether it gets on by itself: one that waits for the layout needs another to do so."""
+    return bool(row["state"] == "running" and row["phase"] != "waiting")
+
+
+def _stuck(volume: Volume, rows: Iterable[Json]) -> list[str]:
+    """What to do about groups whose node is off."""
+    return [
+        f"group {row['group']} waits for {row['node']} ({row['reason']}): it goes on when that "
+        f"node is back; to have another unit of the group do it: {_again(volume, row)}"
+        for row in rows
+        if row["state"] == "stale"
+    ]
+
+
+def _again(volume: Volume, row: Json) -> str:
+    kind = volume.rebalance.kind if volume.rebalance else "migrate"
+    if kind == "shrink":
+        return f"kadalu volume shrink {volume.name} --group {row['group']}"
+    more = " --fix-layout" if kind == "layout" else ""
+    return f"kadalu rebalance start {volume.name}{more}"
 
 
 def _draw(ctx: Context, rows: Iterable[Json]) -> None:
@@ -59,7 +98,8 @@ async def crawl_rows(session: Session, volume: Volume) -> list[Json]:
     """One row for each group of the volume."""
     run, units = volume.rebalance, {slot.unit.id: slot.unit for slot in volume.slots}
     crawls = {c.group: c for c in run.crawls if c.unit in units} if run else {}
-    answers = await _ask(session, volume, list(crawls.values()), units)
+    told = await _ask(session, volume, list(crawls.values()), units)
+    answers = with_remembered(session, volume, told)
     rows = []
     for group in volume.groups:
         crawl = crawls.get(group.number)
@@ -98,7 +138,7 @@ def _row(crawl: Crawl | None, seen: Json | None, wanted: bool, failure: NodeErro
     done, total = book.get("bytes_scanned", 0), book.get("total_bytes")
     left = (total - done) * seconds / done if state == "running" and done and total else None
     return {
-        "state": state, "reason": failure.reason if failure and crawl else reason,
+        "state": state, "reason": failure.reason if failure and state == "stale" else reason,
         "phase": book.get("phase") if state == "running" else None,
         "percent": book.get("percent", 0),
         "files_total": book.get("total_files") or 0, "bytes_total": total or 0,
@@ -118,7 +158,7 @@ def _state(crawl: Crawl | None, seen: Json | None, wanted: bool) -> tuple[str, s
     if crawl is None:
         return "not started", None
     if seen is None:
-        return "stale", "its node does not answer"
+        return ("stale", "its node does not answer") if wanted else ("stopped", None)
     book = seen["book"] or {}
     if book.get("state") == "complete":
         return "complete", None

@@ -82,6 +82,14 @@ class Session:
         wanted = [h for h in dict.fromkeys(host_ids) if h not in self.channels]
         await self.connect_names({host_id: self.host_name(host_id) for host_id in wanted}, modules)
 
+    async def reconnect(self, host_ids: Iterable[str]) -> None:
+        """As `connect`, and also what was connected, but is lost: for commands that wait."""
+        wanted = list(host_ids)
+        for host_id in wanted:
+            if host_id in self.channels and self.channels[host_id].lost:
+                del self.channels[host_id]
+        await self.connect(wanted)
+
     async def connect_names(self, names: Mapping[str, str], modules: bool = True) -> None:
         """As `connect`, for hosts that are not in the document: id → inventory name."""
         self._names |= names

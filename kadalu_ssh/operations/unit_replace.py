@@ -1,32 +1,27 @@
 """volume replace-unit: another disk or node takes the place of one in a group."""
 
-import asyncio
 import dataclasses
 from collections.abc import Collection
-from contextlib import suppress
 
 import msgspec
 
 from kadalu_ssh.model.channel import Json
-from kadalu_ssh.model.errors import KadaluError, Refused
+from kadalu_ssh.model.errors import Refused
 from kadalu_ssh.model.grammar import PlannedSlot, UnitSpec, VolumePlan, parse_unit
 from kadalu_ssh.model.names import split_volume
 from kadalu_ssh.model.records import Document, Group, Node, Rebalance, Slot, Tombstone, Unit, Volume
 from kadalu_ssh.operations.context import Context, Outcome
 from kadalu_ssh.operations.examine import examine
-from kadalu_ssh.operations.heal import launch_heal, pending_heals
 from kadalu_ssh.operations.new_volume import new_unit, ports_for, with_ports
 from kadalu_ssh.operations.plans import volume_nodes
 from kadalu_ssh.operations.probe import facts_params
 from kadalu_ssh.operations.replace_checks import refuse_loss, refuse_unfit
+from kadalu_ssh.operations.replace_wait import begin_heal, until_filled
 from kadalu_ssh.operations.restart import restart_changed
-from kadalu_ssh.operations.session import Session, open_session
-from kadalu_ssh.operations.transaction import Hosts, Transaction, open_transaction
+from kadalu_ssh.operations.session import Session
+from kadalu_ssh.operations.transaction import Hosts, open_transaction
 from kadalu_ssh.operations.unit_checks import Allowed
 from kadalu_ssh.state.document import successor
-
-_LOOK_SECONDS = 2.0
-_TELLS = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,9 +66,11 @@ async def replace_unit(
         outcome = await transaction.execute("volume.replace-unit", document, params)
         await restart_changed(transaction, outcome)
         if not transaction.check:
-            await _heal(transaction, change.volume.name)
+            await begin_heal(transaction.session, change.volume)
     if wait and not ctx.settings.dry_run:
-        await _healed(ctx, cluster, name, unit)
+        missing = await until_filled(ctx, cluster, name, unit)
+        outcome.missed(missing)
+        wait = not missing
     outcome.summary = _summary(change, wait)
     outcome.data = {"volume": {"name": name, "id": change.volume.id}, "unit": unit.id}
     return outcome
@@ -207,61 +204,6 @@ def _kept_run(volume: Volume, group: Group, slot: Slot) -> Rebalance | None:
 
 
 # --- afterwards ---
-
-
-async def _heal(transaction: Transaction, name: str) -> None:
-    """Begin at once. What cannot be told now, the daemons find within ten minutes.
-
-    A daemon's crawl ends when it heals nothing, as the first ones do that meet a unit to which not
-    everybody is connected yet: they are told some times.
-    """
-    volume = transaction.session.volume(name)
-    op = "full" if volume.kind == "disperse" else "start"
-    for _ in range(_TELLS):
-        await launch_heal(transaction.session, volume, op)
-        await asyncio.sleep(_LOOK_SECONDS)
-        with suppress(KadaluError):
-            if op == "start" and await pending_heals(transaction.session, volume) == 0:
-                break
-
-
-async def _healed(ctx: Context, cluster: str | None, name: str, unit: Unit) -> None:
-    """Wait until nothing waits to be healed, and the new unit has as many files as another."""
-    async with open_session(ctx, cluster) as session:
-        volume = session.volume(name)
-        group = next(g for g in volume.groups if any(s.unit.id == unit.id for s in g.slots))
-        await session.connect(volume_nodes(volume))
-        while reason := await _unhealed(session, volume, group, unit):
-            ctx.reporter.progress("", reason)
-            op = "full" if volume.kind == "disperse" else "start"
-            await launch_heal(session, volume, op)
-            await asyncio.sleep(_LOOK_SECONDS)
-
-
-async def _unhealed(session: Session, volume: Volume, group: Group, unit: Unit) -> str | None:
-    try:
-        waiting = await pending_heals(session, volume)
-    except KadaluError as error:
-        return f"healing: {error.message}"
-    if waiting:
-        return f"healing: {waiting} entries wait"
-    counts = await _files(session, group)
-    most = max(counts.values(), default=0)
-    have = counts.get(unit.id, 0)
-    return f"healing: {have} of {most} files are there" if have < most else None
-
-
-async def _files(session: Session, group: Group) -> dict[str, int]:
-    """Unit id → files in it, of the units that answer."""
-    params: dict[str, Json] = {}
-    for slot in group.slots:
-        params.setdefault(slot.unit.node, {"units": []})["units"].append(slot.unit.path)
-    good, _ = session.split(await session.call("leftovers", params, limit=3600))
-    return {
-        slot.unit.id: good[slot.unit.node]["units"][slot.unit.path]["files"]
-        for slot in group.slots
-        if slot.unit.node in good
-    }
 
 
 def _summary(change: _Change, wait: bool) -> str:

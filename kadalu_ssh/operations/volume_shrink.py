@@ -11,12 +11,13 @@ from kadalu_ssh.model.names import split_volume
 from kadalu_ssh.model.records import Document, Group, Rebalance, Tombstone, Volume
 from kadalu_ssh.model.sizes import format_size
 from kadalu_ssh.operations.context import Context, Outcome
-from kadalu_ssh.operations.plans import volume_nodes
+from kadalu_ssh.operations.patience import Patience
 from kadalu_ssh.operations.ready import refuse_unready
 from kadalu_ssh.operations.rebalance import hosts_and_mounts, place, refuse_release
 from kadalu_ssh.operations.rebalance_view import crawl_rows, refuse_running
 from kadalu_ssh.operations.restart import restart_changed
 from kadalu_ssh.operations.session import Session, open_session
+from kadalu_ssh.operations.shrink_checks import refuse_unfit, refuse_unseen
 from kadalu_ssh.operations.transaction import Transaction, open_transaction
 from kadalu_ssh.operations.volume import with_changed
 from kadalu_ssh.operations.volume_state import observe_in
@@ -101,13 +102,24 @@ async def _refuse(session: Session, volume: Volume, group: Group, what: str) -> 
         raise Refused(
             f"{what}: it is the only one", hint=f"kadalu volume delete {volume.name} ends a volume"
         )
-    if any(g.state != "live" for g in others):
-        raise Refused(f"{what}: another group is leaving the volume already")
+    _refuse_other(volume, others, what)
     refuse_release(session.document, volume, what)
-    await refuse_unready(session, volume, what)
     await refuse_running(session, volume, what)
-    if group.state == "live":
-        await _refuse_no_room(session, volume, group, what)
+    if group.state == "leaving":
+        await refuse_unfit(session, volume, group, what)
+        return
+    await refuse_unready(session, volume, what)
+    await _refuse_no_room(session, volume, group, what)
+
+
+def _refuse_other(volume: Volume, others: Iterable[Group], what: str) -> None:
+    leaving = [g.number + 1 for g in others if g.state != "live"]
+    if leaving:
+        raise Refused(
+            f"{what}: another group is leaving the volume already: {leaving[0]}",
+            hint=f"finish that: kadalu volume shrink {volume.name} --group {leaving[0]}, "
+            "or give it --cancel",
+        )
 
 
 async def _refuse_no_room(session: Session, volume: Volume, group: Group, what: str) -> None:
@@ -138,10 +150,13 @@ async def _emptied(ctx: Context, cluster: str | None, name: str, number: int) ->
     """Wait for its crawl, without any lock. Raises Failed, Pending when it ends in another way."""
     async with open_session(ctx, cluster) as session:
         volume = session.volume(name)
+        patience = Patience()
         while True:
+            await session.reconnect(list(session.channels))
             rows = await crawl_rows(session, volume)
             row = next(row for row in rows if row["group"] == number)
-            if row["state"] != "running":
+            stale = row["state"] == "stale"
+            if patience.is_over(stale) or not (stale or row["state"] == "running"):
                 break
             text = (
                 f"group {number} is emptied: {row['percent']} %, {row['files_moved']} files moved"
@@ -155,7 +170,7 @@ async def _emptied(ctx: Context, cluster: str | None, name: str, number: int) ->
     if row["state"] == "stale":
         raise Pending(
             f"group {number} of volume {name} is not empty yet: {row['node']} does not answer",
-            hint=f"it goes on when that node is back; then {again}",
+            hint=f"when that node is back, or with another unit of the group at once, {again}",
         )
     if row["files_failed"]:
         raise Failed(
@@ -175,8 +190,11 @@ async def _finish(ctx: Context, cluster: str | None, name: str, number: int) -> 
         group = _group(volume, number)
         what = f"group {number} of volume {name} is not taken out"
         if group.state != "leaving":
-            raise Refused(f"{what}: somebody else has cancelled that")
-        transaction.session.need(volume_nodes(volume), what)
+            raise Refused(
+                f"{what}: somebody else has cancelled that",
+                hint=f"its groups: kadalu volume info {name}",
+            )
+        await refuse_unseen(transaction.session, volume, group)
         if await _files_in(transaction.session, group, what):
             return None
         return await _drop(transaction, volume, group)
@@ -233,7 +251,10 @@ async def _cancel(ctx: Context, cluster: str | None, name: str, number: int) -> 
         volume = session.volume(name)
         group = _group(volume, number)
         if group.state != "leaving":
-            raise Refused(f"group {number} of volume {name} is not leaving it")
+            raise Refused(
+                f"group {number} of volume {name} is not leaving it",
+                hint=f"how its groups are: kadalu volume info {name}",
+            )
         changed = _with_group(volume, msgspec.structs.replace(group, state="live"))
         run = await place(session, changed, Rebalance(id="", kind="layout", crawls=()))
         changed = msgspec.structs.replace(changed, rebalance=run)

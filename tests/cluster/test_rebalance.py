@@ -46,9 +46,9 @@ def rows(workspace: Workspace) -> list[dict[str, object]]:
     return found
 
 
-def counts(bed: Bed) -> tuple[int, int]:
-    """Files with data in the first unit of each group."""
-    one, two = (len(bed.sh(s, f"{FILES} -printf .")) for s in ("server1", "server4"))
+def counts(bed: Bed, first: str = "server1") -> tuple[int, int]:
+    """Files with data in a unit of each group."""
+    one, two = (len(bed.sh(s, f"{FILES} -printf .")) for s in (first, "server4"))
     return one, two
 
 
@@ -106,15 +106,23 @@ def test_whatever_dies_in_the_middle_nothing_is_lost(data: Workspace, clean: Bed
 
 
 def test_a_node_that_is_off_is_told_and_another_takes_over(data: Workspace, clean: Bed) -> None:
-    data.ok("rebalance", "start", "v", "--throttle", "lazy")
+    """Only for that group: the others go on with what they are at."""
+    hold = "until pkill -STOP -f '[c]rawl.py'; do sleep 0.02; done"
+    for server in ("server1", "server4"):
+        clean.sh(server, f'nohup sh -c "{hold}" >/dev/null 2>&1 &')
+    begun = data.json("rebalance", "start", "v", "--throttle", "lazy")["run"]
     clean.kill("server1")
     run = data.run("rebalance", "status", "v", "--json", "--timeout", "3")
-    first = run.json["groups"][0]
-    assert run.code == 3 and first["state"] in ("stale", "complete"), run.out
+    assert [row["state"] for row in run.json["groups"]] == ["stale", "running"], run.out
+    assert run.code == 3 and "group 1 waits for server1" in run.json["warnings"][0]
     again = data.run("rebalance", "start", "v", "--timeout", "3")
     assert again.code == 3 and "pending on: server1" in again.err, again.out + again.err
-    assert [row["node"] for row in rows(data)] == ["server2", "server4"]
-    data.run("rebalance", "status", "v", "--watch", "--timeout", "3")
+    assert "begins anew in group 1 on server2" in again.out
+    clean.sh("server4", "pkill -CONT -f '[c]rawl.py'")
+    data.ok("rebalance", "status", "v", "--watch", "--timeout", "3")
+    found = data.run("rebalance", "status", "v", "--json", "--timeout", "3").json
+    assert found["run"] == begun and [r["node"] for r in found["groups"]] == ["server2", "server4"]
+    assert counts(clean, "server2")[1] > 0
     clean.start("server1")
     data.inventory([*SERVERS, CLIENT])
     data.ok("reconcile")

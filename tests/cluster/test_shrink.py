@@ -81,3 +81,24 @@ def test_a_crawl_that_was_stopped_is_begun_anew(data: Workspace, clean: Bed) -> 
         data.ok("volume", "shrink", "v", "--group", "1", "-y")
     assert unchanged(clean)
     assert clean.sh("server1", DATA) == "" and clean.units("server1") == []
+
+
+def test_another_unit_goes_on_when_the_crawls_node_has_died(data: Workspace, clean: Bed) -> None:
+    process = data.spawn("volume", "shrink", "v", "--group", "1", "-y")
+    wait_until(lambda: clean.ok("server1", "pgrep -f '[c]rawl.py'"), why="its crawl runs")
+    clean.kill("server1")
+    process.terminate()
+    process.wait()
+    shrink = ("volume", "shrink", "v", "--group", "1", "-y", "--timeout", "3")
+    told = data.refused(*shrink, code=3)
+    assert "is not taken out yet" in told and "when server1 is back" in told, told
+    for server in ("server2", "server3"):
+        assert clean.sh(server, DATA) == "", "their files are elsewhere"
+    assert unchanged(clean)
+    clean.start("server1")
+    data.inventory([*SERVERS, CLIENT])
+    data.ok("heal", "info", "v", "--watch")
+    data.ok(*shrink)
+    assert unchanged(clean)
+    assert clean.sh("server1", DATA) == "" and clean.units("server1") == []
+    data.ok("reconcile", "--check")

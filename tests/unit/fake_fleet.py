@@ -9,7 +9,7 @@ from typing import Any, Self
 import pytest
 
 from kadalu_ssh.fleet.settings import NodeFailure
-from kadalu_ssh.model.channel import CallFailed
+from kadalu_ssh.model.channel import CallFailed, ChannelLost
 from kadalu_ssh.model.records import Capabilities, Document, Node
 from kadalu_ssh.operations import session
 from kadalu_ssh.operations.context import Context, Settings
@@ -28,6 +28,7 @@ class FakeNodes:
         for name in self.modules:
             self.home(name)
         self.down: set[str] = set()
+        self.channels: list[FakeChannel] = []
         self.calls: list[tuple[str, str, Json]] = []
         lines = ["all:", "  hosts:", *(f"    {name}:" for name in self.modules)]
         (root / "inventory.yml").write_text("\n".join(lines) + "\n")
@@ -54,6 +55,11 @@ class FakeNodes:
     def replica(self, name: str) -> str | None:
         path = self.home(name) / "document.json"
         return path.read_text() if path.exists() else None
+
+    def cut(self, name: str) -> None:
+        """The connections to a host are lost; new ones can be made, unless it is `down`."""
+        for channel in self.channels:
+            channel.lost |= channel.name == name
 
     def ops(self) -> set[str]:
         """Of the module meta: what was asked."""
@@ -85,19 +91,21 @@ class FakeFleet:
                 channel = FakeChannel(self.nodes, reach.name)
                 opened.channels[reach.name] = channel
                 self.channels.append(channel)
+                self.nodes.channels.append(channel)
         return opened
 
 
 class FakeChannel:
-    lost = False
-
     def __init__(self, nodes: FakeNodes, name: str) -> None:
+        self.lost = False
         self.nodes = nodes
         self.name = name
         self.context = FakeContext()
         self.hello: Json = {"clusters": nodes.modules[name]["common"].memberships()}
 
     async def call(self, module: str, params: Any, **_: Any) -> Json:
+        if self.lost:
+            raise ChannelLost("connection lost")
         self.nodes.calls.append((self.name, module, dict(params)))
         try:
             result: Json = self.nodes.modules[self.name][module].run(params, self.context)

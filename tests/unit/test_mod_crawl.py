@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -85,8 +86,9 @@ class Mount:
 
 
 def crawl(
-    modules: Any, unit: Path, mount: Mount, monkeypatch: pytest.MonkeyPatch, **job: Any
-) -> Any:
+    modules: Any, unit: Path, mount: Mount, monkeypatch: pytest.MonkeyPatch,
+    stopping: threading.Event | None = None, **job: Any,
+) -> Any:  # fmt: skip
     """Run a crawl to its end; returns what it wrote down."""
     work, status = modules["crawl_work"], str(unit.parent / "status.json")
     monkeypatch.setattr(work.os, "setxattr", mount.setxattr)
@@ -96,7 +98,7 @@ def crawl(
         "lead": True, "throttle": "lazy", "force": False, **job,
     }  # fmt: skip
     book = modules["crawl_book"].Book(status, whole["kind"] != "layout")
-    done = work.work(whole, book, threading.Event())
+    done = work.work(whole, book, stopping or threading.Event())
     book.end("complete" if done else "interrupted")
     return json.loads(Path(status).read_text())
 
@@ -155,9 +157,91 @@ def test_layout_only_moves_nothing(
 def test_100_is_only_for_what_is_complete(modules: Any, tmp_path: Path) -> None:
     book = modules["crawl_book"].Book(str(tmp_path / "s"), True)
     book.set(phase="files", total_bytes=100)
-    book.count("moved", 500)
+    book.take([((None, "", "f"), 500, False)])
+    book.count("f", "moved")
     book.set()
     assert book["percent"] == 99
     again = modules["crawl_book"].Book(str(tmp_path / "s"), True)
     again.set(bytes_scanned=10)
     assert again["percent"] == 99, "it never goes back"
+
+
+class Died(BaseException):
+    """The crawl's process is killed."""
+
+
+class Moving(Mount):
+    """Moves files away for good, but for those that have other names; at one of them it dies."""
+
+    def __init__(self, unit: Path, at: int, after: bool, stopping: threading.Event | None) -> None:
+        super().__init__({})
+        self.unit, self.at, self.after, self.stopping = unit, at, after, stopping
+        self.gone: set[str] = set()
+        self.dead = False
+
+    def setxattr(self, path: str, name: str, value: bytes, follow_symlinks: bool = True) -> None:
+        if name != "trusted.distribute.migrate-data":
+            return
+        self.at -= 1
+        self.dead |= self.at == 0 and not self.after and not self.stopping
+        if self.dead:
+            raise Died
+        try:
+            self._move(os.path.relpath(path, "/m"))
+        finally:
+            self._end()
+
+    def _move(self, path: str) -> None:
+        local = self.unit / path
+        if path in self.gone or path == "b/f":
+            raise OSError(errno.EEXIST, "it is there")
+        if local.stat(follow_symlinks=False).st_nlink > 2:
+            raise OSError(errno.EPERM, "it has other names")
+        local.unlink()
+        self.gone.add(path)
+
+    def _end(self) -> None:
+        if self.at == 0 and self.stopping:
+            self.stopping.set()
+        elif self.at == 0 and self.after:
+            self.dead = True
+            raise Died
+
+
+@pytest.mark.parametrize("at", [1, 3, 4, 6, 8])
+@pytest.mark.parametrize(("chunk", "often"), [(2, 0.0), (3, 1000.0), (256, 0.0), (256, 1000.0)])
+@pytest.mark.parametrize("end", ["before", "after", "stopped"])
+def test_nothing_is_counted_twice_whenever_it_dies(
+    modules: Any, unit: Path, monkeypatch: pytest.MonkeyPatch, at: int, chunk: int, often: float,
+    end: str,
+) -> None:  # fmt: skip
+    os.link(unit / "a" / "f", unit / "a" / "g")
+    os.link(unit / "a" / "f", unit / "b" / "g")
+    monkeypatch.setattr(modules["crawl_work"], "_CHUNK", chunk, raising=False)
+    monkeypatch.setattr(modules["crawl_book"], "_SAVE_EVERY", often)
+    monkeypatch.setattr(os, "fsync", lambda handle: None)
+    written: list[dict[str, Any]] = []
+    save = modules["crawl_book"].write_json
+    monkeypatch.setattr(
+        modules["crawl_book"], "write_json",
+        lambda path, values: (written.append(dict(values)), save(path, values)),
+    )  # fmt: skip
+    stopping = threading.Event()
+    mount = Moving(unit, at, end == "after", stopping if end == "stopped" else None)
+    with suppress(Died):
+        crawl(modules, unit, mount, monkeypatch, stopping)
+    mount.dead, mount.at = False, -1
+    found = crawl(modules, unit, mount, monkeypatch)
+    assert (found["files_scanned"], found["bytes_scanned"]) == (8, found["total_bytes"])
+    assert found["files_moved"] == len(mount.gone) == 4 and found["files_failed"] == 0
+    assert found["skipped"] == {"hard links": 3, "in place": 1}
+    percents = [values["percent"] for values in written]
+    assert percents == sorted(percents) and percents[-1] == 100
+    assert all(values["bytes_scanned"] <= found["total_bytes"] for values in written)
+
+
+def test_the_names_of_what_is_next_stay_on_the_node(modules: Any, tmp_path: Path) -> None:
+    book = modules["crawl_book"].Book(str(tmp_path / "s"), True)
+    book.take([((None, "", "f"), 500, False)])
+    assert json.loads((tmp_path / "s").read_text())["left"] == {"f": [500, False]}
+    assert "left" not in modules["crawls"]._book(str(tmp_path / "s"))

@@ -18,7 +18,9 @@ _STATUS_HELP = "show how far a rebalance is"
 _NOTES = """\
 It runs as a service on one node of each group, survives reboots, and needs this machine no more.
 lazy moves one file at a time, normal one for every two cores, aggressive one for each core."""
-_CODES = "Exit status 3 when a group failed, cannot be asked, or has files that could not be moved."
+_CODES = """\
+Exit status 3 when a group failed, cannot be asked, or has files that could not be moved; 0 when it
+was stopped. --watch ends with 3 when for a minute only groups are left whose node is off."""
 
 REBALANCES = (
     Command("rebalance", "start", _START_HELP, "kadalu rebalance start vol1", "rebalance:start",
