@@ -131,7 +131,7 @@ class AwaitClients:
         while late and time.monotonic() < end:
             await asyncio.sleep(0.5)
             late = await self._late(env)
-        why = f"does not know the new group of {self.volume.name} yet: unmount it, mount it again"
+        why = f"is not connected to all of {self.volume.name} yet: unmount it, mount it again"
         return Report(failed=[NodeError(host, why) for host in late])
 
     async def _late(self, env: Env) -> list[str]:

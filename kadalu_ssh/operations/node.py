@@ -205,7 +205,7 @@ def _refuse_used(document: Document, node: Node) -> None:
     if units:
         raise Refused(
             f"node {node.name} has storage units: {', '.join(units)}",
-            hint="delete these volumes first",
+            hint="put them on another node: kadalu node replace OLD NEW; or delete these volumes",
         )
     mounts = [client.path for client in document.clients if client.host == node.id]
     if mounts:
