@@ -99,7 +99,9 @@ def test_whatever_dies_in_the_middle_nothing_is_lost(data: Workspace, clean: Bed
     clean.reboot("server1")
     data.inventory([*SERVERS, CLIENT])
     data.ok("rebalance", "status", "v", "--watch")
-    assert [row["state"] for row in rows(data)] == ["complete", "complete"]
+    found = rows(data)
+    assert [row["state"] for row in found] == ["complete", "complete"]
+    assert found[0]["files_scanned"] == found[0]["files_total"], "none twice, and none left out"
     wait_until(lambda: unchanged(clean), why="all files are whole")
     data.ok("heal", "info", "v", "--watch")
     assert sum(counts(clean)) >= 321
