@@ -99,7 +99,7 @@ class Load:
     def stop(self) -> dict[str, Any]:
         """Let it check all it has written; {"files", "directories", "rounds", "errors"}."""
         self.bed.sh(CLIENT, f"touch {self.report}.stop")
-        self.process.wait(timeout=300)
+        self.process.wait(timeout=1200)
         found: dict[str, Any] = json.loads(self.bed.sh(CLIENT, f"cat {self.report}"))
         return found
 

@@ -27,7 +27,7 @@ def grow(bed: Bed, root: Path, times: int) -> Grown:
     laptop.ok("cluster", "init", "prod", f"--nodes={','.join(NODES)}")
     laptop.ok("volume", "create", "g", f"{NODES[0]}:/data1/g0")
     laptop.ok("mount", "g", f"{CLIENT}:/mnt/g")
-    loads = two_writers(bed, "/mnt/g", pause=0.1)
+    loads = two_writers(bed, "/mnt/g", pause=0.25)
     for number in range(1, times + 1):
         laptop.ok("volume", "expand", "g", f"{NODES[number % len(NODES)]}:/data1/g{number}")
         for load in loads:
