@@ -23,7 +23,7 @@ def keeping(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bed: Bed) -> Iterat
     yield
     for keeper in keepers():
         os.kill(keeper, signal.SIGTERM)
-    wait_until(lambda: not workers(bed), 20, "the workers end")
+    wait_until(lambda: not workers(bed), 40, "the workers end")
 
 
 def logins(bed: Bed) -> dict[str, int]:
@@ -71,7 +71,7 @@ def test_a_command_that_is_killed_gives_its_locks_back(laptop: Workspace, clean:
     process = hang_in_create(laptop, clean, "v1")
     process.send_signal(signal.SIGKILL)
     process.wait()
-    wait_until(lambda: not workers(clean), 10, "its workers end")
+    wait_until(lambda: not workers(clean), 40, "its workers end")
     clean.sh("server3", MEND)
     laptop.ok(*create("v2"), "-y")
     for server in S3:
@@ -94,4 +94,4 @@ def test_nothing_is_left_when_the_time_is_over(laptop: Workspace, clean: Bed) ->
     assert keepers()
     assert workers(clean) == 3
     wait_until(lambda: not keepers(), 30, "the keeper ends")
-    wait_until(lambda: not workers(clean), 10, "the workers end")
+    wait_until(lambda: not workers(clean), 40, "the workers end")
