@@ -33,6 +33,10 @@ _LEFT = {
 }  # fmt: skip
 
 
+_TWICE = "another group has another file of this name: see which is right, and remove one"
+"""Nothing is in place in a group that leaves."""
+
+
 def crew_size(throttle, cores=None):
     """How many files at a time. Bricks on few cores get slower by more: measured."""
     cores = cores or os.cpu_count() or 1
@@ -191,6 +195,8 @@ def _file(job, book, stopping, path, in_place="in place"):
     linked = book["left"][path][1]
     if outcome == "failed" and linked and job["kind"] == "migrate":
         outcome = "hard links"  # DHT moves them only off a group that is leaving
+    if outcome == "in place" == in_place and job["kind"] == "shrink":
+        outcome, why = "failed", _TWICE
     if outcome:
         book.count(path, in_place if outcome == "in place" else outcome, why)
         book.save()

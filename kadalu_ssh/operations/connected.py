@@ -1,6 +1,7 @@
 """Who is connected to the storage units of a volume, as the units say."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 
 from kadalu_ssh.manifest import Paths
 from kadalu_ssh.model.channel import Json
@@ -14,6 +15,26 @@ OWN_DAEMONS = ("glustershd", "self-heal", "kadalu-crawl")
 def clients_of(rows: Iterable[Json]) -> set[str]:
     """Addresses of the hosts that use a unit, its volume's own daemons left out."""
     return {str(row["host"]) for row in rows if row["name"] not in OWN_DAEMONS}
+
+
+def late(found: Mapping[str, list[Json]], old: Collection[str], new: Collection[str]) -> list[str]:
+    """Hosts that are connected to `old` units, and not, or with fewer processes, to a `new` one."""
+    seen = {unit: _connections(rows) for unit, rows in found.items()}
+    most: Counter[str] = Counter()
+    for unit in old:
+        most |= seen.get(unit, Counter())
+    return sorted({h for u in new if u in seen for h in most if seen[u][h] < most[h]})
+
+
+def _connections(rows: Iterable[Json]) -> Counter[str]:
+    """Host → how many processes of it are connected.
+
+    Where they tell what they are, one: a mount has two connections while it changes its graph.
+    Where they do not, as on GlusterFS 10, a mount that lacks a unit is only told by their number.
+    """
+    rows = list(rows)
+    unnamed = Counter(str(row["host"]) for row in rows if not row["name"])
+    return unnamed + Counter(clients_of(row for row in rows if row["name"]))
 
 
 async def connected(session: Session, volume: Volume) -> dict[str, list[Json]]:

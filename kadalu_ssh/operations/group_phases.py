@@ -10,7 +10,7 @@ import msgspec
 from kadalu_ssh.model.channel import Json
 from kadalu_ssh.model.errors import NodeError
 from kadalu_ssh.model.records import Document, Volume
-from kadalu_ssh.operations.connected import clients_of, connected
+from kadalu_ssh.operations.connected import connected, late
 from kadalu_ssh.operations.context import Change
 from kadalu_ssh.operations.phases import Env, Report, sort_answers, without_strangers
 from kadalu_ssh.volgen import client_volfile
@@ -137,9 +137,7 @@ class AwaitClients:
     async def _late(self, env: Env) -> list[str]:
         """Hosts that are connected to an old unit, and not to every new one that answers."""
         found = await connected(env.session, self.volume)
-        hosts = {unit: clients_of(rows) for unit, rows in found.items()}
-        old = set().union(*(seen for unit, seen in hosts.items() if unit not in self.new))
-        return sorted({h for u, seen in hosts.items() if u in self.new for h in old - seen})
+        return late(found, [unit for unit in found if unit not in self.new], self.new)
 
     async def undo(self, env: Env) -> Report:
         return Report()

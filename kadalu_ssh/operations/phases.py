@@ -38,7 +38,8 @@ class Report:
         self.done |= other.done
         self.reached = (self.reached - other.missed) | other.reached
         self.wiped |= other.wiped
-        self.restarts |= other.restarts
+        for host, services in other.restarts.items():
+            self.restarts[host] = tuple(dict.fromkeys((*self.restarts.get(host, ()), *services)))
         self.failed += other.failed
         self.unknown += other.unknown
 

@@ -1,5 +1,7 @@
 """rebalance start | stop: crawls that run as services on the nodes, one for each group."""
 
+import asyncio
+import time
 import uuid
 from collections.abc import Iterable
 
@@ -8,6 +10,7 @@ import msgspec
 from kadalu_ssh.model.errors import NodeError, Refused
 from kadalu_ssh.model.names import split_volume
 from kadalu_ssh.model.records import ClientHost, Crawl, Document, Group, Node, Rebalance, Volume
+from kadalu_ssh.operations.connected import connected, late
 from kadalu_ssh.operations.context import Context, Outcome
 from kadalu_ssh.operations.plans import volume_nodes
 from kadalu_ssh.operations.rebalance_view import crawl_rows, refuse_running
@@ -17,6 +20,9 @@ from kadalu_ssh.operations.volume import with_changed
 from kadalu_ssh.operations.volume_state import observe_in
 from kadalu_ssh.state.journal import utc_now
 
+_MOMENT = 20.0
+"""Seconds for a client to connect again: it tries every three."""
+_LOOK_SECONDS = 0.5
 _LOSES_DATA = "11.0"
 """GlusterFS 11.0's rebalance loses data (its issue 4148); 11.1 does not."""
 
@@ -42,6 +48,7 @@ async def start(
         if lost := () if fix_layout else await _lost(session, found):
             return await _take_over(transaction, found, lost, wanted)
         await refuse_running(session, found, what)
+        await _refuse_blind(session, found, what)
         run = await place(session, found, wanted)
         changed = msgspec.structs.replace(found, rebalance=run, regrouped=True)
         new = with_changed(transaction.document, changed)
@@ -51,6 +58,27 @@ async def start(
     )
     outcome.data = {"volume": {"name": name, "id": found.id}, "run": run.id}
     return outcome
+
+
+async def _refuse_blind(session: Session, volume: Volume, what: str) -> None:
+    """Raise Refused where a client does not know all groups: what is moved there is gone for it,
+    and what it writes anew under such a name is lost.
+    """
+    end = time.monotonic() + _MOMENT
+    while blind := await _blind(session, volume):
+        if time.monotonic() > end:
+            why = f"has it mounted, and does not know all groups of {volume.name}"
+            raise Refused(
+                what,
+                nodes=[NodeError(host, why) for host in blind],
+                hint="unmount it there, and mount it again: kadalu client list",
+            )
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def _blind(session: Session, volume: Volume) -> list[str]:
+    found = await connected(session, volume)
+    return late(found, list(found), list(found))
 
 
 async def _lost(session: Session, volume: Volume) -> tuple[Group, ...]:

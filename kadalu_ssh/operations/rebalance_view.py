@@ -73,10 +73,16 @@ def _stuck(volume: Volume, rows: Iterable[Json]) -> list[str]:
     """What to do about groups whose node is off."""
     return [
         f"group {row['group']} waits for {row['node']} ({row['reason']}): it goes on when that "
-        f"node is back; to have another unit of the group do it: {_again(volume, row)}"
+        f"node is back{_elsewhere(volume, row)}"
         for row in rows
         if row["state"] == "stale"
     ]
+
+
+def _elsewhere(volume: Volume, row: Json) -> str:
+    """A group of one unit has no other that could do it."""
+    data = [s for s in volume.groups[0].slots if s.role == "data"]
+    return f"; to have another unit of the group do it: {_again(volume, row)}" if data[1:] else ""
 
 
 def _again(volume: Volume, row: Json) -> str:

@@ -62,6 +62,9 @@ def _content(found: Json, allowed: Allowed) -> Iterator[str]:
         if volume_id != allowed.volume_id:
             yield f"is not a unit of volume {allowed.volume_id} (it says: {volume_id or 'none'})"
     elif volume_id:
-        yield f"is a storage unit of volume {volume_id} already (--volume-id uses it again)"
+        again = (
+            "volume create --volume-id uses it again; else another directory, or remove this one"
+        )
+        yield f"is a storage unit of volume {volume_id} already ({again})"
     elif found["exists"] and not found["empty"]:
         yield f"is not empty: {', '.join(found['entries'])}"

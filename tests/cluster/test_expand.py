@@ -136,8 +136,13 @@ def test_on_glusterfs_10(workspace: Workspace, clean: Bed) -> None:
     workspace.ok("mount", "o", f"{CLIENT}:/mnt/o")
     fill(clean, "/mnt/o")
     daemons = clean.on_all(OLD, "pgrep -f process-name.glustershd")
-    workspace.ok("volume", "expand", "o", *(f"{s}:/data2/o" for s in OLD))
+    workspace.ok("mount", "o", "old1:/mnt/p")
+    run = workspace.run("volume", "expand", "o", *(f"{s}:/data2/o" for s in OLD))
+    assert run.code == 3 and "pending on: old1 (" in run.err, run.out + run.err
     assert all(clean.sh(s, "pgrep -f process-name.glustershd") != daemons[s] for s in OLD)
+    told = workspace.refused("rebalance", "start", "o")
+    assert "old1: has it mounted, and does not know all groups of o" in told
+    workspace.ok("umount", "old1:/mnt/p")
     workspace.ok("rebalance", "start", "o")
     workspace.ok("rebalance", "status", "o", "--watch")
     assert unchanged(clean, "/mnt/o")
