@@ -245,3 +245,14 @@ def test_the_names_of_what_is_next_stay_on_the_node(modules: Any, tmp_path: Path
     book.take([((None, "", "f"), 500, False)])
     assert json.loads((tmp_path / "s").read_text())["left"] == {"f": [500, False]}
     assert "left" not in modules["crawls"]._book(str(tmp_path / "s"))
+
+
+def test_in_a_group_that_leaves_nothing_is_in_place(
+    modules: Any, unit: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DHT says so of a file whose name another one has in another group: it would stay for ever."""
+    mount = Mount({"a/f": [errno.EEXIST]})
+    found = crawl(modules, unit, mount, monkeypatch, kind="shrink")
+    assert found["files_failed"] == 1 and "in place" not in found["skipped"]
+    (failure,) = found["failures"]
+    assert failure["path"] == "a/f" and "another file of this name" in failure["reason"]
