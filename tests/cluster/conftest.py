@@ -15,8 +15,10 @@ from tests.cluster.compose import compose_command, prepare_environment
 
 @pytest.fixture(scope="session")
 def docker_compose_project_name() -> str:
+    """One bed for each process that tests run in."""
     checkout = hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]
-    return os.environ.get("KADALU_TEST_PROJECT", f"kadalu{checkout}")
+    name = os.environ.get("KADALU_TEST_PROJECT", f"kadalu{checkout}")
+    return name + os.environ.get("PYTEST_XDIST_WORKER", "")
 
 
 @pytest.fixture(scope="session")
