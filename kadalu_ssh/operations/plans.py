@@ -5,6 +5,7 @@ can rebuild its phases and settle it.
 """
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -166,22 +167,34 @@ def _volume_start(old: Document, new: Document, params: Params) -> list[Phase]:
 
 
 def _volume_set(old: Document, new: Document, params: Params) -> list[Phase]:
-    """Nodes and mounts get new volfiles; those of GlusterFS 11 read them at once.
+    """Nodes and mounts get new volfiles, all at once; those of GlusterFS 11 read them then.
 
-    Mounts come after: one that auth.allow had turned away can only be made again then.
+    When it is about who may connect, mounts come after: one that had been turned away can only be
+    made again then.
     """
-    volume = _find(new, params["volume"])
+    before, volume = _find(old, params["volume"]), _find(new, params["volume"])
+    nodes, mine = volume_nodes(volume), (owner_of(volume),)
     mounts = [client for client in new.clients if client.volume == volume.id]
-    phases: list[Phase] = [
-        Converge(
-            volume_nodes(volume), (owner_of(volume),), fresh=True, name="write volfiles",
-            tolerant=True,
-        )
-    ]  # fmt: skip
     hosts = tuple(dict.fromkeys(client.host for client in mounts))
     owners = tuple(owner_of(client) for client in mounts)
-    more = Converge(hosts, owners, fresh=True, name="write volfiles of mounts", tolerant=True)
-    return [*phases, more] if mounts else phases
+    write = partial(Converge, fresh=True, tolerant=True)
+    if not mounts or not _admits_others(before, volume):
+        everyone = tuple(dict.fromkeys((*nodes, *hosts)))
+        return [write(everyone, (*mine, *owners), name="write volfiles")]
+    return [
+        write(nodes, mine, name="write volfiles"),
+        write(hosts, owners, name="write volfiles of mounts"),
+    ]
+
+
+def _admits_others(old: Volume, new: Volume) -> bool:
+    """Whether options that decide about who may connect are set differently."""
+    keys = {*old.options, *new.options}
+    changed = [key for key in keys if old.options.get(key) != new.options.get(key)]
+    return any(key.startswith(_ADMISSION) for key in changed)
+
+
+_ADMISSION = ("auth.", "client.ssl", "server.ssl", "ssl.", "server.allow-insecure")
 
 
 def _volume_stop(old: Document, new: Document, params: Params) -> list[Phase]:
