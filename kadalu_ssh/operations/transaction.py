@@ -1,5 +1,6 @@
 """The path of a mutating command: lock, compare, settle, check, intent, phases, commit."""
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager, nullcontext
@@ -7,6 +8,7 @@ from contextlib import asynccontextmanager, nullcontext
 import msgspec
 
 from kadalu_ssh.inventory import Inventory
+from kadalu_ssh.manifest import load_templates
 from kadalu_ssh.model.errors import Failed, KadaluError, NodeError, Unknown
 from kadalu_ssh.model.records import Document
 from kadalu_ssh.operations.context import Context, Outcome
@@ -281,7 +283,10 @@ async def begin(session: Session, hosts: Hosts) -> AsyncIterator[Transaction]:
     document, settings = session.document, session.ctx.settings
     if settings.force_no_quorum and not settings.dry_run:
         session.ctx.reporter.confirm_name(_FORCE, document.name)
+    # While hosts answer; it takes as long as some round trips.
+    loading = asyncio.get_running_loop().run_in_executor(None, load_templates)
     await session.connect((*document.meta_servers, *hosts(document)))
+    await loading
     quorum = Quorum(session, document.meta_servers)
     if settings.dry_run:
         replicas = await quorum.read()
