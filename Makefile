@@ -27,7 +27,7 @@ test: check cluster
 
 cluster: $(STAMP)
 	sh tests/cluster/engine.sh
-	$(RUN) -m pytest -q -n 2 --dist loadfile --durations=10 tests/cluster
+	$(RUN) -m pytest -q --durations=10 tests/cluster
 
 demo: $(STAMP)
 	sh tests/cluster/engine.sh

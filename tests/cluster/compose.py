@@ -1,9 +1,7 @@
 """What docker-compose.yml needs: the images, and a word for systemd."""
 
-import fcntl
 import os
 import subprocess
-import tempfile
 from pathlib import Path
 
 from tests.cluster.bed import HERE
@@ -12,9 +10,7 @@ from tests.cluster.bed import HERE
 def image(suite: str) -> str:
     """Build the node image of a Debian release, unless it is there; returns its name."""
     argv = ["sh", str(HERE / "image" / "build.sh"), suite]
-    with (Path(tempfile.gettempdir()) / f"kadalu-node-{suite}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # tests run in several processes
-        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"the node image of {suite} could not be built:\n{done.stderr}")
     return done.stdout.strip()

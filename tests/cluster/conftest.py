@@ -15,10 +15,8 @@ from tests.cluster.compose import compose_command, prepare_environment
 
 @pytest.fixture(scope="session")
 def docker_compose_project_name() -> str:
-    """One bed for each process that tests run in."""
     checkout = hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]
-    name = os.environ.get("KADALU_TEST_PROJECT", f"kadalu{checkout}")
-    return name + os.environ.get("PYTEST_XDIST_WORKER", "")
+    return os.environ.get("KADALU_TEST_PROJECT", f"kadalu{checkout}")
 
 
 @pytest.fixture(scope="session")
