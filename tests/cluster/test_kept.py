@@ -53,18 +53,18 @@ def keepers() -> list[int]:
 def test_commands_after_the_first_log_in_nowhere(laptop: Workspace, clean: Bed) -> None:
     laptop.ok("cluster", "status")
     before = logins(clean)
-    laptop.ok(*create("v1"))
-    laptop.ok("volume", "set", "v1", "performance.cache-size", "64MB")
-    laptop.ok("volume", "stop", "v1", "-y")
+    laptop.ok(*create("kept"))
+    laptop.ok("volume", "set", "kept", "performance.cache-size", "64MB")
+    laptop.ok("volume", "stop", "kept", "-y")
     assert laptop.json("cluster", "status")["nodes"]
     assert logins(clean) == before
     # Each of the changes is in the journals, with what came of it.
     said = clean.sh("server2", "journalctl -t kadalu --no-pager -o cat")
     for command in ("volume create", "volume set", "volume stop"):
-        lines = [line for line in said.splitlines() if command in line]
+        lines = [line for line in said.splitlines() if f"{command} kept" in line]
         assert len(lines) == 2 and lines[0].endswith("begins") and lines[1].endswith("done")
     # And who keeps no connections finds no lock.
-    laptop.ok("volume", "start", "v1", "--lock-timeout", "0", "--keep-connections", "0")
+    laptop.ok("volume", "start", "kept", "--lock-timeout", "0", "--keep-connections", "0")
 
 
 def test_a_command_that_is_killed_gives_its_locks_back(laptop: Workspace, clean: Bed) -> None:

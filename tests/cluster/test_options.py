@@ -43,8 +43,8 @@ def test_live_on_bricks_daemons_and_mounts(
     volume: Workspace, clean: Bed, writer: "subprocess.Popen[str]"
 ) -> None:
     """The processes stay the same ones, and have the new values."""
+    loads = two_writers(clean, "/mnt/v")  # and whoever became a daemon has left its parent
     pids = clean.on_all(S3, "pgrep -x glusterfsd; pgrep -x glusterfs; true")
-    loads = two_writers(clean, "/mnt/v")
     volume.ok(
         "volume", "set", "v", "network.ping-timeout", "17", "performance.write-behind", "off",
         "server.event-threads", "3", "diagnostics.latency-measurement", "on",
