@@ -110,14 +110,12 @@ class Keeping:
 
     def __init__(self) -> None:
         self._starting = asyncio.Lock()
-        self._broken = False
+        self._path = socket_path()
+        self._broken = self._path is None
 
     async def worker(self, reach: Reach, settings: FleetSettings) -> tuple[KeptPipe, bool]:
         """A worker on a host, and whether it was there already. Raises ConnectError, NoKeeper."""
-        path = socket_path()
-        if path is None:
-            raise NoKeeper
-        reader, writer = await self._dial(path)
+        reader, writer = await self._dial()
         pipe = KeptPipe(reader, writer)
         writer.write(json.dumps(request(reach, settings)).encode() + b"\n")
         try:
@@ -132,11 +130,11 @@ class Keeping:
             raise ConnectError(*answer["failure"])
         return pipe, answer["kept"]
 
-    async def _dial(self, path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def _dial(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         async with self._starting:
-            if not self._broken:
+            if self._path and not self._broken:
                 with suppress(OSError):
-                    return await _dial(path)
+                    return await _dial(self._path)
             self._broken = True
         raise NoKeeper
 
